@@ -1,0 +1,185 @@
+//! The directory of groups: which are awake. Owns: the way to each group actor, and what waits while one wakes.
+//! Hears: sessions (attach), the store (members changed), groups (idle). Tells: groups, readers.
+//! If it dies the process ends: nobody would know any more where a group is.
+//!
+//! Sleep is counted. A group may sleep only if it has seen everything that the directory sent to it; otherwise
+//! something is still on its way, and would be lost.
+
+use super::{AttachListener, Forwarded, Group, MembersChanged, Retire, Room};
+use crate::cores::{Cores, unborn};
+use crate::delivery::Attached;
+use crate::house::{Essential, House};
+use crate::store::{GroupState, LoadGroup};
+use actix::prelude::*;
+use protocol::{GroupId, Seq};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What is said to a group through the directory.
+pub enum Knock {
+    /// A member's session wants to listen.
+    Attach(AttachListener),
+    /// Somebody joined or left.
+    Changed(MembersChanged),
+}
+
+enum Place {
+    /// Its members are being read; what came meanwhile waits, bounded by the questions that sessions have open.
+    Waking(Vec<Knock>),
+    Awake {
+        address: Addr<Group>,
+        sent: u64,
+    },
+}
+
+/// The actor.
+pub struct Directory {
+    house: Arc<House>,
+    groups: HashMap<GroupId, Place>,
+    _essential: Essential,
+}
+
+impl Directory {
+    /// With all groups asleep.
+    #[must_use]
+    pub fn new(house: Arc<House>) -> Self {
+        let essential = Essential::new("group directory", house.watch.clone());
+        Self { house, groups: HashMap::new(), _essential: essential }
+    }
+}
+
+impl Actor for Directory {
+    type Context = Context<Self>;
+}
+
+/// A session wants to listen to a group: wakes it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AttachTo {
+    /// Which.
+    pub group: GroupId,
+    /// Who.
+    pub attach: AttachListener,
+}
+
+/// A group's members changed: told to the group if it is awake.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Change {
+    /// Which.
+    pub group: GroupId,
+    /// What.
+    pub changed: MembersChanged,
+}
+
+/// What a reader found about a group.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GroupLoaded {
+    /// Which.
+    pub group: GroupId,
+    /// Its members; `None` where there is no such group, or it could not be read.
+    pub state: Option<GroupState>,
+}
+
+/// Nobody listens to that group, and it has seen so much.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Idle {
+    /// Which.
+    pub group: GroupId,
+    /// How much of what the directory sent.
+    pub seen: u64,
+}
+
+/// The server stops.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopGroups;
+
+impl Handler<AttachTo> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, AttachTo { group, attach }: AttachTo, ctx: &mut Context<Self>) {
+        match self.groups.get_mut(&group) {
+            Some(Place::Awake { address, sent }) => {
+                // A group that a panic has ended is woken again from what is stored.
+                if address.connected() {
+                    *sent += 1;
+                    return address.do_send(Forwarded(Knock::Attach(attach)));
+                }
+                log::error!("group {group} had died; waking it again");
+            }
+            Some(Place::Waking(waiting)) => return waiting.push(Knock::Attach(attach)),
+            None => {}
+        }
+        self.house.readers[0].do_send(LoadGroup { group, to: ctx.address() });
+        self.groups.insert(group, Place::Waking(vec![Knock::Attach(attach)]));
+    }
+}
+
+impl Handler<Change> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, Change { group, changed }: Change, _: &mut Context<Self>) {
+        match self.groups.get_mut(&group) {
+            Some(Place::Awake { address, sent }) => {
+                *sent += 1;
+                address.do_send(Forwarded(Knock::Changed(changed)));
+            }
+            Some(Place::Waking(waiting)) => waiting.push(Knock::Changed(changed)),
+            None => {}
+        }
+    }
+}
+
+impl Handler<GroupLoaded> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, GroupLoaded { group, state }: GroupLoaded, _: &mut Context<Self>) {
+        let Some(Place::Waking(waiting)) = self.groups.remove(&group) else { return };
+        let Some(state) = state else {
+            log::error!("group {group} could not be woken");
+            for knock in waiting {
+                if let Knock::Attach(attach) = knock {
+                    attach.session.tell(Attached { group, listening: None, head: Seq(0) });
+                }
+            }
+            return;
+        };
+        let (address, newborn) = unborn::<Group>();
+        let house = self.house.clone();
+        Cores::give_birth(self.house.cores.group(group), newborn, move || Group::new(house, Room::new(state)));
+        let mut sent = 0;
+        for knock in waiting {
+            sent += 1;
+            address.do_send(Forwarded(knock));
+        }
+        self.groups.insert(group, Place::Awake { address, sent });
+    }
+}
+
+impl Handler<Idle> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, Idle { group, seen }: Idle, _: &mut Context<Self>) {
+        if let Some(Place::Awake { address, sent }) = self.groups.get(&group)
+            && *sent == seen
+        {
+            address.do_send(Retire);
+            self.groups.remove(&group);
+        }
+    }
+}
+
+impl Handler<StopGroups> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, _: StopGroups, _: &mut Context<Self>) {
+        for (_, place) in self.groups.drain() {
+            if let Place::Awake { address, .. } = place {
+                address.do_send(Retire);
+            }
+        }
+    }
+}

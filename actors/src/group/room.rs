@@ -1,0 +1,114 @@
+//! One group's members and who of them listens, as a plain struct. A cache of what is stored.
+//! Never: sends anything, or decides about membership (the store does; this follows).
+
+use crate::delivery::SessionHandle;
+use crate::store::{GroupCard, GroupState};
+use protocol::{Person, Seq, SessionId, UserId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A session that gets what is posted.
+pub struct Listener {
+    /// The account behind it.
+    pub user: UserId,
+    /// The session.
+    pub session: Arc<SessionHandle>,
+}
+
+/// One group.
+pub struct Room {
+    card: GroupCard,
+    /// In the order in which they joined.
+    members: Vec<Person>,
+    known: HashMap<UserId, ()>,
+    listeners: Vec<Listener>,
+    places: HashMap<SessionId, usize>,
+    head: Seq,
+}
+
+impl Room {
+    /// From what is stored.
+    #[must_use]
+    pub fn new(state: GroupState) -> Self {
+        let known = state.members.iter().map(|member| (member.id, ())).collect();
+        let GroupState { card, members, head } = state;
+        Self { card, members, known, listeners: Vec::new(), places: HashMap::new(), head }
+    }
+
+    /// The group.
+    #[must_use]
+    pub fn card(&self) -> &GroupCard {
+        &self.card
+    }
+
+    /// The members in the order in which they joined.
+    #[must_use]
+    pub fn members(&self) -> &[Person] {
+        &self.members
+    }
+
+    /// Whether that account is a member.
+    #[must_use]
+    pub fn is_member(&self, user: UserId) -> bool {
+        self.known.contains_key(&user)
+    }
+
+    /// The last place in the conversation.
+    #[must_use]
+    pub fn head(&self) -> Seq {
+        self.head
+    }
+
+    /// Somebody joined. Saying it twice changes nothing.
+    pub fn joined(&mut self, person: Person) {
+        if self.known.insert(person.id, ()).is_none() {
+            self.members.push(person);
+        }
+    }
+
+    /// Somebody left: a member no more, and nobody who listens.
+    pub fn left(&mut self, user: UserId) {
+        if self.known.remove(&user).is_some() {
+            self.members.retain(|member| member.id != user);
+            let gone: Vec<_> =
+                self.listeners.iter().filter(|listener| listener.user == user).map(|l| l.session.id).collect();
+            for session in gone {
+                self.detach(session);
+            }
+        }
+    }
+
+    /// Takes a member's session in. `false` where the account is not a member.
+    pub fn attach(&mut self, user: UserId, session: Arc<SessionHandle>) -> bool {
+        if !self.is_member(user) {
+            return false;
+        }
+        if !self.places.contains_key(&session.id) {
+            self.places.insert(session.id, self.listeners.len());
+            self.listeners.push(Listener { user, session });
+        }
+        true
+    }
+
+    /// Lets a session go.
+    pub fn detach(&mut self, session: SessionId) {
+        if let Some(place) = self.places.remove(&session) {
+            self.listeners.swap_remove(place);
+            if let Some(moved) = self.listeners.get(place) {
+                self.places.insert(moved.session.id, place);
+            }
+        }
+    }
+
+    /// A message is committed: the conversation is that long now. Returns who gets it.
+    pub fn posted(&mut self, seq: Seq) -> &[Listener] {
+        self.head = self.head.max(seq);
+        &self.listeners
+    }
+
+    /// Whether anybody listens.
+    #[must_use]
+    pub fn is_attended(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+}

@@ -1,0 +1,92 @@
+//! The registry: who is online, and who is told about whom. Owns: the shards, hidden behind [`Registry`].
+//! Hears: sessions (attach, announce, detach, private messages, file offers), the store (what was committed).
+//! Tells: sessions (deliveries), the store (messages to commit), the transfer broker.
+//! If a shard dies the process ends: nobody would know any more who is online.
+
+mod presence;
+mod shard;
+
+pub use presence::{Announced, Presence};
+pub(crate) use shard::address_of;
+pub use shard::{
+    Announce, Attach, Befriended, Committed, Detach, Membership, OfferFile, PolicyChanged, PresenceChanged, Roll,
+    SendPrivate, Shard, Tell,
+};
+
+use crate::delivery::{MembershipChanged, Origin};
+use crate::store::Mark;
+use actix::prelude::*;
+use protocol::{Event, Outgoing, UserId};
+use std::sync::Arc;
+
+/// The way to the registry. Nobody sees that there are shards: what concerns an account goes to its own.
+#[derive(Clone)]
+pub struct Registry {
+    shards: Arc<[Addr<Shard>]>,
+}
+
+impl Registry {
+    /// From the shards in the order of [`crate::cores::Cores::shard_of`].
+    #[must_use]
+    pub fn new(shards: Vec<Addr<Shard>>) -> Self {
+        Self { shards: shards.into() }
+    }
+
+    /// The shard that knows this account.
+    #[must_use]
+    pub fn shard(&self, user: UserId) -> &Addr<Shard> {
+        &self.shards[self.place(user)]
+    }
+
+    /// All shards.
+    #[must_use]
+    pub fn shards(&self) -> &[Addr<Shard>] {
+        &self.shards
+    }
+
+    /// The place of the shard that knows this account; the same rule as [`crate::cores::Cores::shard_of`].
+    #[must_use]
+    pub fn place(&self, user: UserId) -> usize {
+        usize::try_from(user.0).unwrap_or(0) % self.shards.len()
+    }
+
+    /// Tells an account something, on all its sessions. Where it is away it is not told; a mark says where it will
+    /// find it later.
+    pub fn tell(&self, to: UserId, event: Event, mark: Option<Mark>) {
+        self.shard(to).do_send(Tell { to, what: Arc::new(Outgoing::new(event)), mark });
+    }
+
+    /// Tells all sessions of an account that it came into a group or went out.
+    pub fn membership(&self, user: UserId, change: MembershipChanged) {
+        self.shard(user).do_send(Membership { user, change });
+    }
+
+    /// Two accounts are friends now, or no more.
+    pub fn befriended(&self, a: UserId, b: UserId, added: bool) {
+        self.shard(a).do_send(Befriended { user: a, friend: b, added });
+        self.shard(b).do_send(Befriended { user: b, friend: a, added });
+    }
+
+    /// Who may write to an account has changed.
+    pub fn policy(&self, user: UserId, friends_only: bool) {
+        self.shard(user).do_send(PolicyChanged { user, friends_only });
+    }
+
+    /// Asks who of `ask` is online. The question travels from shard to shard; the last one answers.
+    pub fn roll(&self, ask: Vec<UserId>, origin: Origin) {
+        self.shards[0].do_send(Roll { ask, online: Vec::new(), next: 1, origin });
+    }
+
+    /// Tells those of `watchers` who are online that somebody came or went.
+    fn tell_watchers(&self, what: &Arc<Outgoing>, watchers: &[UserId]) {
+        let mut per_shard: Vec<Vec<UserId>> = vec![Vec::new(); self.shards.len()];
+        for watcher in watchers {
+            per_shard[self.place(*watcher)].push(*watcher);
+        }
+        for (shard, watchers) in self.shards.iter().zip(per_shard) {
+            if !watchers.is_empty() {
+                shard.do_send(PresenceChanged { what: what.clone(), watchers });
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Accounts: register, log in and out, policies, passwords.
+//!
+//! A login goes step by step: the password is verified, the registry takes the session in (silently: from here on
+//! deliveries are held), the store tells what there is to know, the groups take the session in, and the registry
+//! makes it visible. Only then comes the reply, then what waited, then the backlog, then what is live. So nothing
+//! falls between the list and the live news.
+
+use crate::accounts::{ChangePassword, Register, Verify};
+use crate::delivery::{Attached, Deliver, MembershipChanged, Ticket};
+use crate::group::{AttachListener, AttachTo};
+use crate::registry::{Announce, Attach};
+use crate::session::dispatch::Question;
+use crate::session::feeds::Feeds;
+use crate::session::{Attendance, Member, Receipts, Session};
+use crate::store::{LoadLogin, LoginState, Op, Outcome, Submit, Then};
+use protocol::{
+    ClosingReason, Event, FriendPolicy, GroupRef, MessagePolicy, Person, Refusal, Reply, Roster, Secret, Seq, UserId,
+    Who,
+};
+
+/// A login under way.
+pub(in crate::session) struct Entering {
+    pub(in crate::session) ticket: Ticket,
+    user: UserId,
+    /// Nothing to enter: the account is logged in on this connection already and only asks again.
+    again: bool,
+    /// Given up, with the account's presence, if the login does not come to its end.
+    attendance: Option<Attendance>,
+    state: Option<Box<LoginState>>,
+    /// Groups that have answered, and how many have not.
+    attached: Vec<Attached>,
+    awaited: usize,
+    held: Vec<Deliver>,
+    changes: Vec<MembershipChanged>,
+}
+
+impl Entering {
+    /// Keeps a delivery until the reply is out. `false` where too many wait.
+    pub(in crate::session) fn hold(&mut self, deliver: Deliver, most: usize) -> bool {
+        self.held.push(deliver);
+        self.held.len() <= most
+    }
+
+    /// Keeps a change of membership until the reply is out.
+    pub(in crate::session) fn hold_change(&mut self, change: MembershipChanged) {
+        self.changes.push(change);
+    }
+}
+
+impl Session {
+    pub(in crate::session) fn register(&mut self, ticket: Ticket, name: String, password: Secret) {
+        let Some(origin) = self.origin(ticket) else { return };
+        self.house.accounts.do_send(Register { name, password, origin });
+    }
+
+    pub(in crate::session) fn login(&mut self, ticket: Ticket, who: Who, password: Secret) {
+        let Some(origin) = self.origin(ticket) else { return };
+        self.house.accounts.do_send(Verify { who, password, origin });
+    }
+
+    /// The password is right. Another account that was logged in here goes offline first.
+    pub(in crate::session) fn verified(&mut self, ticket: Ticket, user: UserId) {
+        if self.ending.is_deaf() {
+            return;
+        }
+        let again = self.account() == Some(user);
+        if !again {
+            self.leave();
+        }
+        let Some(origin) = self.origin(ticket) else { return };
+        self.entering = Some(Box::new(Entering {
+            ticket,
+            user,
+            again,
+            attendance: None,
+            state: None,
+            attached: Vec::new(),
+            awaited: 0,
+            held: Vec::new(),
+            changes: Vec::new(),
+        }));
+        if again {
+            self.house.reader(user).do_send(LoadLogin { user, origin });
+            return;
+        }
+        self.house.registry.shard(user).do_send(Attach { user, origin });
+        let attendance = Attendance { house: self.house.clone(), user, session: self.id };
+        if let Some(entering) = &mut self.entering {
+            entering.attendance = Some(attendance);
+        }
+    }
+
+    pub(in crate::session) fn admitted(&mut self, ticket: Ticket) {
+        let Some(origin) = self.origin(ticket) else { return };
+        let Some(user) = self.entering_as(ticket).map(|entering| entering.user) else { return };
+        self.house.reader(user).do_send(LoadLogin { user, origin });
+    }
+
+    pub(in crate::session) fn loaded(&mut self, ticket: Ticket, state: Box<LoginState>) {
+        let Some(session) = self.handle() else { return };
+        let Some(entering) = self.entering_as(ticket) else { return };
+        let user = entering.user;
+        let groups: Vec<_> = match entering.again {
+            true => Vec::new(),
+            false => state.groups.iter().map(|membership| membership.group.id).collect(),
+        };
+        entering.awaited = groups.len();
+        entering.state = Some(state);
+        for group in groups {
+            let attach = AttachListener { user, session: session.clone() };
+            self.house.directory.do_send(AttachTo { group, attach });
+        }
+        self.announce_if_attached();
+    }
+
+    /// One of the groups of a login has answered. Gives the message back where it is not one of those.
+    pub(in crate::session) fn attached_entering(&mut self, attached: Attached) -> Option<Attached> {
+        let Some(entering) = &mut self.entering else { return Some(attached) };
+        let mine = entering.state.as_ref().is_some_and(|state| {
+            entering.awaited > 0 && state.groups.iter().any(|membership| membership.group.id == attached.group)
+        });
+        if !mine {
+            return Some(attached);
+        }
+        entering.awaited -= 1;
+        entering.attached.push(attached);
+        self.announce_if_attached();
+        None
+    }
+
+    fn announce_if_attached(&mut self) {
+        let Some(entering) = &self.entering else { return };
+        let (0, Some(state)) = (entering.awaited, &entering.state) else { return };
+        let Some(origin) = self.origin(entering.ticket) else { return };
+        let friends = state.friends.iter().map(|friend| friend.id).collect();
+        if entering.again {
+            return self.house.registry.roll(friends, origin);
+        }
+        let person = state.account.person.clone();
+        let friends_only = state.account.message == MessagePolicy::Friends;
+        self.house.registry.shard(person.id).do_send(Announce { person, friends_only, friends, origin });
+    }
+
+    /// The last step of a login: the account is visible, and these friends are online.
+    pub(in crate::session) fn announced(&mut self, ticket: Ticket, online: &[UserId]) {
+        let Some(entering) = self.entering.take_if(|entering| entering.ticket == ticket) else { return };
+        let Entering { again, attendance, state, attached, held, changes, .. } = *entering;
+        let Some(state) = state else { return };
+        let LoginState { account, friends, groups, friend_requests, join_requests, inbox_cursor } = *state;
+        let me = account.person;
+        self.house.names.learn_user(me.name.key(), me.clone());
+        let roster = Roster {
+            me: me.clone(),
+            friends: friends.into_iter().map(|friend| with_presence(friend, online)).collect(),
+            groups: groups.iter().map(|membership| membership.group.clone()).collect(),
+        };
+        let reply = Reply::LoggedIn(Box::new(roster));
+        if let Some(attendance) = attendance {
+            let mut feeds = Feeds::new(inbox_cursor);
+            let catch_up = u64::try_from(self.house.settings.group.catch_up).unwrap_or(u64::MAX);
+            for Attached { listening, group, head } in attached {
+                let cursor = groups.iter().find(|membership| membership.group.id == group).map(|m| m.cursor);
+                if let Some(((listening, group), cursor)) = listening.zip(cursor) {
+                    let shown = cursor.0.max(head.0.saturating_sub(catch_up));
+                    feeds.follow(group, listening, Seq(shown), head);
+                }
+            }
+            self.member = Some(Box::new(Member {
+                key: me.name.key(),
+                me,
+                feeds,
+                receipts: Receipts::default(),
+                attaching: Vec::new(),
+                listed: None,
+                after_attach: None,
+                _attendance: attendance,
+            }));
+        }
+        self.reply(ticket, &reply);
+        if again {
+            return;
+        }
+        for asker in friend_requests {
+            self.show(Event::FriendRequested { asker });
+        }
+        for (group, asker) in join_requests {
+            self.show(Event::JoinRequested { group, asker });
+        }
+        for change in changes {
+            self.membership_changed(change);
+        }
+        for deliver in held {
+            self.deliver(deliver);
+        }
+    }
+
+    /// A login was refused on its way: what it had taken is given back.
+    pub(in crate::session) fn login_failed(&mut self, ticket: Ticket) {
+        self.entering.take_if(|entering| entering.ticket == ticket);
+    }
+
+    pub(in crate::session) fn logout(&mut self, ticket: Ticket) {
+        self.leave();
+        self.reply(ticket, &Reply::LoggedOut);
+    }
+
+    pub(in crate::session) fn change_password(&mut self, ticket: Ticket, old: Secret, new: Secret) {
+        let Some((user, origin)) = self.account().zip(self.origin(ticket)) else {
+            return self.refuse(ticket, Refusal::NotLoggedIn);
+        };
+        self.house.accounts.do_send(ChangePassword { user, old, new, origin });
+    }
+
+    pub(in crate::session) fn set_policy(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        add: Option<FriendPolicy>,
+        message: Option<MessagePolicy>,
+    ) -> Option<Question> {
+        self.submit(ticket, Op::SetPolicy { user, add, message });
+        None
+    }
+
+    /// Hands a change to the store; the answer comes as [`Outcome`].
+    pub(in crate::session) fn submit(&self, ticket: Ticket, op: Op) {
+        let origin = self.origin(ticket);
+        self.house.store.do_send(Submit { op, origin, then: Then::Concerned });
+    }
+
+    /// A change is committed, and all whom it concerns have been told: the reply.
+    pub(in crate::session) fn done(&mut self, ticket: Ticket, outcome: Outcome) {
+        let reply = match outcome {
+            Outcome::AccountCreated { user } => Reply::Registered { id: user.id },
+            Outcome::PasswordSet => Reply::PasswordChanged,
+            Outcome::PolicySet { add, message, .. } => Reply::PolicySet { add, message },
+            Outcome::Befriended { to, .. } => Reply::FriendAdded { friend: to },
+            Outcome::FriendAsked { to, .. } => Reply::FriendRequested { friend: to },
+            Outcome::FriendAnswered { asker, accepted, .. } => Reply::FriendAnswered { asker, accepted },
+            Outcome::Unfriended { friend, .. } => Reply::FriendRemoved { friend },
+            Outcome::JoinAsked { group, .. } => Reply::JoinRequested { group: group.group },
+            Outcome::JoinAnswered { group, member, accepted, .. } => {
+                Reply::JoinAnswered { group: group.group, member, accepted }
+            }
+            Outcome::GroupCreated { group } => {
+                let reply = Reply::GroupCreated { group: group.group.clone() };
+                return self.reply_when_attached(ticket, group.group, Seq(0), reply);
+            }
+            Outcome::Joined { group, head, .. } => {
+                let reply = Reply::Joined { group: group.group.clone() };
+                return self.reply_when_attached(ticket, group.group, head, reply);
+            }
+            Outcome::Left { group, .. } => {
+                self.forget_group(group.group.id);
+                Reply::Left { group: group.group }
+            }
+            Outcome::Private { .. } | Outcome::Posted { .. } | Outcome::Advanced => {
+                log::error!("the store answered a change with something else");
+                return self.condemn(ClosingReason::Fault);
+            }
+        };
+        self.reply(ticket, &reply);
+    }
+
+    /// Whoever is told that it is in a group can write to it at once: so the reply waits for the group.
+    fn reply_when_attached(&mut self, ticket: Ticket, group: GroupRef, head: Seq, reply: Reply) {
+        let id = group.id;
+        self.house.names.learn_group(group.name.key(), group.clone());
+        self.membership_changed(MembershipChanged { group, joined: true, head });
+        match &mut self.member {
+            Some(member) if member.attaching.iter().any(|(attaching, _)| *attaching == id) => {
+                member.after_attach = Some((ticket, id, reply));
+            }
+            _ => self.reply(ticket, &reply),
+        }
+    }
+}
+
+fn with_presence(friend: Person, online: &[UserId]) -> (Person, bool) {
+    let here = online.contains(&friend.id);
+    (friend, here)
+}

@@ -1,0 +1,42 @@
+//! What waited while the account was away: read part by part, as fast as the peer takes it.
+
+use crate::delivery::Backlog;
+use crate::session::Session;
+use crate::store::{LoadBacklog, Mark};
+
+/// Rows of one part.
+const ROWS: usize = 256;
+
+impl Session {
+    /// Asks for the next part where a feed is behind and what was read before is mostly written.
+    pub(in crate::session) fn read_on(&mut self) {
+        let bound = self.house.settings.session.outbox_bytes;
+        if self.ending.is_deaf() || self.outbox.queued() > bound / 8 {
+            return;
+        }
+        let Some(session) = self.handle() else { return };
+        let Some(member) = &mut self.member else { return };
+        let Some(after) = member.feeds.next_read() else { return };
+        let user = member.me.id;
+        self.house.reader(user).do_send(LoadBacklog { user, after, rows: ROWS, bytes: bound / 4, session });
+    }
+
+    /// A part is there.
+    pub(in crate::session) fn backlog(&mut self, Backlog { after, page }: Backlog) {
+        if self.ending.is_deaf() {
+            return;
+        }
+        let Some(member) = &mut self.member else { return };
+        let last = page.rows.last().map(|(seq, _)| *seq);
+        if !member.feeds.read(after, last, page.more) {
+            return;
+        }
+        for (seq, what) in page.rows {
+            let mark = match after {
+                Mark::Inbox(_) => Mark::Inbox(seq),
+                Mark::Group(group, _) => Mark::Group(group, seq),
+            };
+            self.show_next(what.as_deref(), mark);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Messages: private, to a group, and history.
+
+use super::known;
+use crate::delivery::Ticket;
+use crate::group::Post;
+use crate::registry::SendPrivate;
+use crate::session::Session;
+use crate::session::dispatch::{Found, Question};
+use crate::store::{Conversation, LoadHistory};
+use protocol::{Body, Peer, Refusal, Seq, UserId, WhichGroup, Who};
+
+impl Session {
+    pub(in crate::session) fn send_private(
+        &mut self,
+        ticket: Ticket,
+        from: UserId,
+        to: &Who,
+        body: &Body,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        if body.data.len() > self.house.settings.message.max_bytes {
+            self.refuse(ticket, Refusal::TooLarge);
+            return None;
+        }
+        let to = known!(self, ticket, self.find_user(to, found.as_ref()), NoSuchUser);
+        let origin = self.origin(ticket)?;
+        let online_only = !self.manners().store_offline;
+        let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, origin };
+        self.house.registry.shard(to.id).do_send(message);
+        None
+    }
+
+    pub(in crate::session) fn post(
+        &mut self,
+        ticket: Ticket,
+        from: UserId,
+        group: &WhichGroup,
+        body: &Body,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        if body.data.len() > self.house.settings.message.max_bytes {
+            self.refuse(ticket, Refusal::TooLarge);
+            return None;
+        }
+        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let origin = self.origin(ticket)?;
+        let echo = self.manners().group_echo;
+        match self.member.as_ref().and_then(|member| member.feeds.group(group.id)) {
+            Some(followed) => followed.listening.handle().tell(Post { from, body: body.clone(), echo, origin }),
+            None => self.refuse(ticket, Refusal::NotMember),
+        }
+        None
+    }
+
+    pub(in crate::session) fn history(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        peer: &Peer,
+        before: Option<Seq>,
+        limit: Option<u32>,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let (conversation, peer_name) = match peer {
+            Peer::User(who) => {
+                let other = known!(self, ticket, self.find_user(who, found.as_ref()), NoSuchUser);
+                (Conversation::between(user, other.id), other.name)
+            }
+            Peer::Group(which) => {
+                let group = known!(self, ticket, self.find_group(which, found.as_ref()), NoSuchGroup);
+                (Conversation::Group(group.id), group.name)
+            }
+        };
+        let most = self.house.settings.message.history_page;
+        let asked = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(most);
+        let rows = asked.clamp(1, most);
+        // One reply has to fit into the outbox with room to spare.
+        let bytes = self.house.settings.session.outbox_bytes / 4;
+        let origin = self.origin(ticket)?;
+        let peer = peer.clone();
+        let load = LoadHistory { user, conversation, peer, peer_name, before, rows, bytes, origin };
+        self.house.reader(user).do_send(load);
+        None
+    }
+}

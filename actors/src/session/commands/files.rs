@@ -1,0 +1,26 @@
+//! Files: an offer to somebody who is online.
+
+use super::known;
+use crate::delivery::Ticket;
+use crate::registry::OfferFile;
+use crate::session::Session;
+use crate::session::dispatch::{Found, Question};
+use protocol::{FileLength, Who};
+
+impl Session {
+    pub(in crate::session) fn offer_file(
+        &mut self,
+        ticket: Ticket,
+        to: &Who,
+        length: FileLength,
+        name: &str,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let to = known!(self, ticket, self.find_user(to, found.as_ref()), NoSuchUser);
+        let origin = self.origin(ticket)?;
+        let from = self.member.as_ref()?.me.clone();
+        let offer = OfferFile { from, to, length, name: name.into(), origin };
+        self.house.registry.shard(offer.to.id).do_send(offer);
+        None
+    }
+}

@@ -1,0 +1,78 @@
+//! Friends: add, answer, remove, list.
+
+use super::known;
+use crate::delivery::Ticket;
+use crate::session::Session;
+use crate::session::dispatch::{Found, Question};
+use crate::store::{LoadFriends, Op};
+use protocol::{Person, Reply, UserId, Verdict, Who};
+
+impl Session {
+    pub(in crate::session) fn add_friend(
+        &mut self,
+        ticket: Ticket,
+        from: UserId,
+        friend: &Who,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let to = known!(self, ticket, self.find_user(friend, found.as_ref()), NoSuchUser);
+        self.submit(ticket, Op::Befriend { from, to: to.id });
+        None
+    }
+
+    pub(in crate::session) fn answer_friend(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        asker: &Who,
+        verdict: Verdict,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let asker = known!(self, ticket, self.find_user(asker, found.as_ref()), NoSuchUser);
+        self.submit(ticket, Op::AnswerFriend { user, asker: asker.id, verdict });
+        None
+    }
+
+    pub(in crate::session) fn remove_friend(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        friend: &Who,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let friend = known!(self, ticket, self.find_user(friend, found.as_ref()), NoSuchUser);
+        self.submit(ticket, Op::Unfriend { user, friend: friend.id });
+        None
+    }
+
+    /// First the list, then who of them is online.
+    pub(in crate::session) fn list_friends(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
+        let origin = self.origin(ticket)?;
+        self.house.reader(user).do_send(LoadFriends { user, origin });
+        None
+    }
+
+    pub(in crate::session) fn friends(&mut self, ticket: Ticket, friends: Vec<Person>) {
+        let Some(origin) = self.origin(ticket) else { return };
+        let ids = friends.iter().map(|friend| friend.id).collect();
+        if let Some(member) = &mut self.member {
+            member.listed = Some((ticket, friends));
+        }
+        self.house.registry.roll(ids, origin);
+    }
+
+    /// Who of the asked is online: the end of a login, or of a list.
+    pub(in crate::session) fn online(&mut self, ticket: Ticket, online: &[UserId]) {
+        let listed = self.member.as_mut().and_then(|member| member.listed.take_if(|(for_, _)| *for_ == ticket));
+        match listed {
+            Some((_, friends)) => {
+                let with_presence = |friend: Person| {
+                    let here = online.contains(&friend.id);
+                    (friend, here)
+                };
+                self.reply(ticket, &Reply::Friends(friends.into_iter().map(with_presence).collect()));
+            }
+            None => self.announced(ticket, online),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Groups: create, join, answer, leave, list; and the session's own place among their listeners.
+
+use super::known;
+use crate::delivery::{Attached, MembershipChanged, Ticket};
+use crate::group::{AskMembers, AttachListener, AttachTo};
+use crate::session::Session;
+use crate::session::dispatch::{Found, Question};
+use crate::settings::Consent;
+use crate::store::{LoadGroups, Op};
+use protocol::{GroupId, JoinPolicy, Name, Refusal, UserId, Verdict, WhichGroup, Who};
+
+impl Session {
+    pub(in crate::session) fn create_group(
+        &mut self,
+        ticket: Ticket,
+        owner: UserId,
+        name: &str,
+        join: Option<JoinPolicy>,
+    ) -> Option<Question> {
+        let join = join.unwrap_or(match self.house.settings.policy.consent {
+            Consent::Document => JoinPolicy::Open,
+            Consent::Always => JoinPolicy::Approval,
+        });
+        match Name::parse(name) {
+            Ok(name) => self.submit(ticket, Op::CreateGroup { owner, name, join }),
+            Err(error) => self.refuse(ticket, Refusal::BadName(error)),
+        }
+        None
+    }
+
+    pub(in crate::session) fn join_group(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        group: &WhichGroup,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        self.submit(ticket, Op::Join { user, group: group.id });
+        None
+    }
+
+    pub(in crate::session) fn answer_join(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        group: &WhichGroup,
+        member: &Who,
+        verdict: Verdict,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let member = known!(self, ticket, self.find_user(member, found.as_ref()), NoSuchUser);
+        self.submit(ticket, Op::AnswerJoin { user, group: group.id, member: member.id, verdict });
+        None
+    }
+
+    pub(in crate::session) fn leave_group(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        group: &WhichGroup,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        self.submit(ticket, Op::Leave { user, group: group.id });
+        None
+    }
+
+    pub(in crate::session) fn list_members(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        group: &WhichGroup,
+        found: Option<Found>,
+    ) -> Option<Question> {
+        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let origin = self.origin(ticket)?;
+        match self.member.as_ref().and_then(|member| member.feeds.group(group.id)) {
+            Some(followed) => followed.listening.handle().tell(AskMembers { user, origin }),
+            None => self.refuse(ticket, Refusal::NotMember),
+        }
+        None
+    }
+
+    pub(in crate::session) fn list_groups(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
+        let origin = self.origin(ticket)?;
+        self.house.reader(user).do_send(LoadGroups { user, origin });
+        None
+    }
+
+    /// The account came into a group, or went out: through this session, another of its sessions, or somebody's
+    /// answer.
+    pub(in crate::session) fn membership_changed(&mut self, change: MembershipChanged) {
+        if self.ending.is_deaf() {
+            return;
+        }
+        if self.member.is_none() {
+            if let Some(entering) = &mut self.entering {
+                entering.hold_change(change);
+            }
+            return;
+        }
+        let MembershipChanged { group, joined, head } = change;
+        let Some(session) = self.handle() else { return };
+        let Some(member) = &mut self.member else { return };
+        if !joined {
+            return self.forget_group(group.id);
+        }
+        let known = member.feeds.follows(group.id) || member.attaching.iter().any(|(id, _)| *id == group.id);
+        if !known {
+            member.attaching.push((group.id, head));
+            let attach = AttachListener { user: member.me.id, session };
+            self.house.directory.do_send(AttachTo { group: group.id, attach });
+        }
+    }
+
+    /// A group has taken the session in, or does not know the account (any more).
+    pub(in crate::session) fn attached(&mut self, attached: Attached) {
+        if self.ending.is_deaf() {
+            return;
+        }
+        let Some(attached) = self.attached_entering(attached) else { return };
+        let Some(member) = &mut self.member else { return };
+        let Attached { listening, group, head } = attached;
+        let Some(at) = member.attaching.iter().position(|(id, _)| *id == group) else { return };
+        let (id, shown) = member.attaching.swap_remove(at);
+        if let Some((listening, group)) = listening {
+            member.feeds.follow(group, listening, shown, head);
+        }
+        if let Some((ticket, _, reply)) = member.after_attach.take_if(|(_, for_, _)| *for_ == id) {
+            self.reply(ticket, &reply);
+        }
+        self.read_on();
+    }
+
+    pub(in crate::session) fn forget_group(&mut self, group: GroupId) {
+        if let Some(member) = &mut self.member {
+            member.attaching.retain(|(id, _)| *id != group);
+            member.feeds.unfollow(group);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! From a request to the one who does it. Owns: whose turn it is, the check of phase and identity, and the looking-up
+//! of names. Never: does what was asked; one handler per command in `commands/` hands it on.
+
+use super::answers::is_message;
+use super::{Entering, Session};
+use crate::delivery::{Answered, Origin, Ticket};
+use crate::store::{FindGroup, FindGroupById, FindUser, FindUserById};
+use protocol::{Claim, Command, Frames, GroupRef, Person, Refusal, Reply, Request, UserId, Verb, WhichGroup, Who};
+
+/// A command that is taken up while a name in it is being looked up.
+pub(super) struct Pending {
+    ticket: Ticket,
+    command: Command,
+}
+
+/// What a look-up found.
+#[derive(Clone)]
+pub(super) enum Found {
+    User(Option<Person>),
+    Group(Option<GroupRef>),
+}
+
+/// Where a command stands that needs a name.
+pub(super) enum Look<T> {
+    Known(T),
+    Nobody,
+    /// The question is on its way; the command is run again with the answer.
+    Asked(Question),
+}
+
+/// A question to a reader.
+pub(super) enum Question {
+    User(Who),
+    Group(WhichGroup),
+}
+
+impl Session {
+    /// Takes a request up if its turn has come: messages may go ahead of the answers to other messages, everything
+    /// else waits until it is alone.
+    pub(super) fn take_up(&mut self, request: Box<Request>) {
+        let alone = self.answers.is_empty();
+        let together = is_message(request.command.verb()) && self.answers.only_messages();
+        if alone || together {
+            self.dispatch(*request);
+        } else {
+            self.next = Some(request);
+        }
+    }
+
+    /// Takes up what had to wait, if its turn has come.
+    pub(super) fn take_up_next(&mut self) {
+        if self.pending.is_none()
+            && let Some(request) = self.next.take()
+        {
+            self.take_up(request);
+        }
+    }
+
+    fn dispatch(&mut self, request: Request) {
+        let Request { id, claim, command } = request;
+        let about = match &command {
+            Command::SendPrivate { as_written, .. } => Some(as_written.clone()),
+            _ => None,
+        };
+        let ticket = self.answers.open(id, command.verb(), about, self.clock.now);
+        match self.check(&command, claim.as_ref()) {
+            Ok(()) => self.run(ticket, command, None),
+            Err(refusal) => self.refuse(ticket, refusal),
+        }
+    }
+
+    /// Who may ask what: identity comes from the session, and a claim to be somebody else is refused.
+    fn check(&self, command: &Command, claim: Option<&Claim>) -> Result<(), Refusal> {
+        if matches!(command.verb(), Verb::Register | Verb::Login) {
+            return Ok(());
+        }
+        match (&self.member, claim) {
+            (None, None) if command.verb() == Verb::Ping => Ok(()),
+            (None, _) => Err(Refusal::NotLoggedIn),
+            (Some(member), Some(Claim::Name(name))) if member.key != *name => Err(Refusal::NotPermitted),
+            (Some(member), Some(Claim::Id(id))) if member.me.id != *id => Err(Refusal::NotPermitted),
+            (Some(_), _) => Ok(()),
+        }
+    }
+
+    /// One command, one handler. `found` is what the last look-up of a name in this command found.
+    fn run(&mut self, ticket: Ticket, command: Command, found: Option<Found>) {
+        let Some(me) = self.member.as_ref().map(|member| member.me.id) else {
+            return self.run_as_guest(ticket, command);
+        };
+        let asked = match &command {
+            Command::AddFriend { friend } => self.add_friend(ticket, me, friend, found),
+            Command::AnswerFriend { asker, verdict } => self.answer_friend(ticket, me, asker, *verdict, found),
+            Command::RemoveFriend { friend } => self.remove_friend(ticket, me, friend, found),
+            Command::JoinGroup { group } => self.join_group(ticket, me, group, found),
+            Command::AnswerJoin { group, member, verdict } => {
+                self.answer_join(ticket, me, group, member, *verdict, found)
+            }
+            Command::LeaveGroup { group } => self.leave_group(ticket, me, group, found),
+            Command::ListMembers { group } => self.list_members(ticket, me, group, found),
+            Command::SendPrivate { to, body, .. } => self.send_private(ticket, me, to, body, found),
+            Command::Post { group, body } => self.post(ticket, me, group, body, found),
+            Command::History { peer, before, limit } => self.history(ticket, me, peer, *before, *limit, found),
+            Command::OfferFile { to, length, name } => self.offer_file(ticket, to, *length, name, found),
+            Command::ListFriends => self.list_friends(ticket, me),
+            Command::ListGroups => self.list_groups(ticket, me),
+            Command::SetPolicy { add, message } => self.set_policy(ticket, me, *add, *message),
+            Command::CreateGroup { name, join } => self.create_group(ticket, me, name, *join),
+            Command::Register { .. }
+            | Command::Login { .. }
+            | Command::Logout
+            | Command::Ping
+            | Command::ChangePassword { .. } => return self.run_as_guest(ticket, command),
+        };
+        if let Some(question) = asked {
+            self.ask(ticket, question);
+            self.pending = Some(Box::new(Pending { ticket, command }));
+        }
+    }
+
+    /// What needs no name looked up and, but for the change of password, no account either.
+    fn run_as_guest(&mut self, ticket: Ticket, command: Command) {
+        match command {
+            Command::Register { name, password } => self.register(ticket, name, password),
+            Command::Login { who, password } => self.login(ticket, who, password),
+            Command::Logout => self.logout(ticket),
+            Command::Ping => self.reply(ticket, &Reply::Pong),
+            Command::ChangePassword { old, new } => self.change_password(ticket, old, new),
+            // The check before it lets nothing else through.
+            _ => self.refuse(ticket, Refusal::NotLoggedIn),
+        }
+    }
+
+    /// An answer from another actor: the last word, or a step on the way of a login or a list.
+    pub(super) fn answered(&mut self, ticket: Ticket, body: Answered) {
+        match body {
+            Answered::Sent { seq, at_ms } => {
+                let Some(verb) = self.answers.slot(ticket).map(|slot| slot.verb) else { return };
+                self.reply(ticket, &Reply::Sent { verb, seq, at_ms });
+            }
+            Answered::Refused(refusal) => {
+                self.login_failed(ticket);
+                self.refuse(ticket, refusal);
+            }
+            Answered::Reply(reply) => self.reply(ticket, &reply),
+            Answered::Done(outcome) => self.done(ticket, *outcome),
+            Answered::FoundUser(person) => self.found(ticket, Found::User(person)),
+            Answered::FoundGroup(group) => self.found(ticket, Found::Group(group)),
+            Answered::Verified(user) => self.verified(ticket, user),
+            Answered::Admitted => self.admitted(ticket),
+            Answered::Loaded(state) => self.loaded(ticket, state),
+            Answered::Online(online) => self.online(ticket, &online),
+            Answered::Friends(friends) => self.friends(ticket, friends),
+        }
+    }
+
+    fn found(&mut self, ticket: Ticket, found: Found) {
+        match self.pending.take() {
+            Some(pending) if pending.ticket == ticket => self.run(ticket, pending.command, Some(found)),
+            other => self.pending = other,
+        }
+    }
+
+    fn ask(&mut self, ticket: Ticket, question: Question) {
+        let Some(origin) = self.origin(ticket) else { return };
+        let reader = &self.house.readers[self.id_as_place()];
+        match question {
+            Question::User(Who::Name(key)) => reader.do_send(FindUser { key, origin }),
+            Question::User(Who::Id(id)) => reader.do_send(FindUserById { id, origin }),
+            Question::Group(WhichGroup::Name(key)) => reader.do_send(FindGroup { key, origin }),
+            Question::Group(WhichGroup::Id(id)) => reader.do_send(FindGroupById { id, origin }),
+        }
+    }
+
+    fn id_as_place(&self) -> usize {
+        usize::try_from(self.id.0).unwrap_or(0) % self.house.readers.len()
+    }
+
+    /// The account that a name or number stands for.
+    pub(super) fn find_user(&self, who: &Who, found: Option<&Found>) -> Look<Person> {
+        let known = match who {
+            Who::Name(key) => self.house.names.user(key),
+            Who::Id(id) => self.house.names.user_by_id(*id),
+        };
+        match (known, found) {
+            (Some(person), _) => Look::Known(person),
+            (None, Some(Found::User(Some(person)))) => Look::Known(person.clone()),
+            (None, Some(Found::User(None))) => Look::Nobody,
+            (None, _) => Look::Asked(Question::User(who.clone())),
+        }
+    }
+
+    /// The group that a name or number stands for.
+    pub(super) fn find_group(&self, which: &WhichGroup, found: Option<&Found>) -> Look<GroupRef> {
+        let known = match which {
+            WhichGroup::Name(key) => self.house.names.group(key),
+            WhichGroup::Id(id) => {
+                let member = self.member.as_ref();
+                member.and_then(|member| member.feeds.group(*id)).map(|followed| followed.group.clone())
+            }
+        };
+        match (known, found) {
+            (Some(group), _) => Look::Known(group),
+            (None, Some(Found::Group(Some(group)))) => Look::Known(group.clone()),
+            (None, Some(Found::Group(None))) => Look::Nobody,
+            (None, _) => Look::Asked(Question::Group(which.clone())),
+        }
+    }
+
+    /// Who asks, for those who answer. Only missing before the actor has started.
+    pub(super) fn origin(&self, ticket: Ticket) -> Option<Origin> {
+        Some(Origin { session: self.handle()?, ticket })
+    }
+
+    /// The last word to a question.
+    pub(super) fn reply(&mut self, ticket: Ticket, reply: &Reply) {
+        let Some(slot) = self.answers.slot(ticket) else { return };
+        let frames = self.dialect.get().reply(slot.request, reply, self.link.carrier());
+        self.close_slot(ticket, frames);
+    }
+
+    /// A polite no.
+    pub(super) fn refuse(&mut self, ticket: Ticket, refusal: Refusal) {
+        let Some(slot) = self.answers.slot(ticket) else { return };
+        let reply = Reply::Refused { verb: slot.verb, refusal, about: slot.about.clone() };
+        let frames = self.dialect.get().reply(slot.request, &reply, self.link.carrier());
+        self.close_slot(ticket, frames);
+    }
+
+    fn close_slot(&mut self, ticket: Ticket, frames: Frames) {
+        self.answers.close(ticket, frames);
+        self.send_ready();
+    }
+
+    /// Sends the answers whose turn it is.
+    pub(super) fn send_ready(&mut self) {
+        while let Some(frames) = self.answers.next_ready() {
+            for frame in frames {
+                self.send(frame, None, true);
+            }
+        }
+    }
+
+    /// The account that is logging in, or is logged in.
+    pub(super) fn account(&self) -> Option<UserId> {
+        self.member.as_ref().map(|member| member.me.id)
+    }
+
+    /// The login under way, if this is its ticket.
+    pub(super) fn entering_as(&mut self, ticket: Ticket) -> Option<&mut Entering> {
+        self.entering.as_deref_mut().filter(|entering| entering.ticket == ticket)
+    }
+}

@@ -1,0 +1,56 @@
+//! What carries a session's bytes. Owns: the trait [`Link`], which sockets, TLS streams, WebSockets and pairs in
+//! memory implement. Never: knows what the bytes mean.
+
+use bytes::Bytes;
+use protocol::{Carrier, Frame};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+/// What one read found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// So many bytes, in the caller's buffer. Never 0.
+    Bytes(usize),
+    /// One whole message, on a link that has messages.
+    Message(Bytes),
+    /// The peer closed in order: nothing more comes, and all that came before it has been read.
+    End,
+}
+
+/// One connection's carrier. All methods are non-blocking, and wake `cx` where they return `Pending`.
+pub trait Link: Send + Unpin {
+    /// Whether it has messages of its own.
+    fn carrier(&self) -> Carrier;
+
+    /// Where the peer is; `None` in memory.
+    fn peer(&self) -> Option<SocketAddr>;
+
+    /// Reads once, into `scratch` where the link is a stream.
+    ///
+    /// # Errors
+    /// Any error means that the connection is gone, with what was not acknowledged.
+    fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<Arrival>>;
+
+    /// Appends to `out` the pieces of bytes that this link writes for `frame`.
+    fn pack(&self, frame: &Frame, out: &mut VecDeque<Bytes>) {
+        out.push_back(frame.wire().clone());
+    }
+
+    /// Writes the front of `pieces`; returns how many bytes went.
+    ///
+    /// # Errors
+    /// Any error means that the connection is gone.
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Writes what the link itself still holds, then closes its sending half in order.
+    ///
+    /// # Errors
+    /// Any error means that the connection is gone.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// How many of the bytes written have not been acknowledged by the peer's system (`SIOCOUTQ`); `None` where
+    /// nobody can tell.
+    fn unacknowledged(&self) -> Option<usize>;
+}

@@ -1,0 +1,336 @@
+//! The session actor: one connection. Owns: its link, its identity, its open questions, its outbox.
+//! Hears: its peer (through the link), and answers and deliveries from everybody else. Tells: everybody.
+//! Never: believes who its client says it is; waits for anything but its own pump.
+//! If it dies only this connection is gone: guards tell the registry and the groups, and the client reconnects.
+
+mod answers;
+mod commands;
+mod dispatch;
+mod feeds;
+pub mod link;
+mod manners;
+mod outbox;
+mod pump;
+mod receipts;
+
+pub use answers::Answers;
+pub use feeds::{Feeds, Place};
+pub use manners::Manners;
+pub use outbox::{Outbox, Pace, Packed};
+pub use receipts::Receipts;
+
+use crate::delivery::{Answer, Attached, Backlog, Condemn, Deliver, DrainSession, MembershipChanged, SessionHandle};
+use crate::house::House;
+use crate::lobby::InLobby;
+use crate::registry::Detach;
+use crate::store::{Mark, Op, Submit, Then};
+use actix::prelude::*;
+use commands::Entering;
+use dispatch::Pending;
+use link::Link;
+use protocol::{
+    ClosingReason, Decoder, DialectId, Event, Frame, GroupId, NameKey, Outgoing, Person, Reply, Request, SessionId,
+    UserId,
+};
+use pump::{Clock, Ending, Pump};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::time::Instant;
+
+use crate::delivery::Ticket;
+
+/// The actor.
+pub struct Session {
+    house: Arc<House>,
+    id: SessionId,
+    dialect: DialectId,
+    handle: Option<Arc<SessionHandle>>,
+    link: Box<dyn Link>,
+    decoder: Box<dyn Decoder>,
+    /// Read, but not decoded: the session has no credit for it yet. At most one read.
+    parked: Vec<u8>,
+    /// Decoded, but it has to wait until what came before it is answered.
+    next: Option<Box<Request>>,
+    /// Taken up, but a name in it is being looked up.
+    pending: Option<Box<Pending>>,
+    answers: Answers,
+    outbox: Outbox,
+    clock: Clock,
+    ending: Ending,
+    entering: Option<Box<Entering>>,
+    member: Option<Box<Member>>,
+    /// Taken off the count of connections when it is dropped.
+    _counted: Counted,
+    /// Taken out of the lobby when it is dropped.
+    _in_lobby: InLobby,
+}
+
+/// What a logged-in session has.
+struct Member {
+    me: Person,
+    /// What its name is compared by: every request claims to be somebody.
+    key: NameKey,
+    feeds: Feeds,
+    receipts: Receipts,
+    /// Groups that are about to take it in, and after which place their conversation is to be shown.
+    attaching: Vec<(GroupId, protocol::Seq)>,
+    /// Friends that were listed, until it is known who of them is online.
+    listed: Option<(Ticket, Vec<Person>)>,
+    /// A reply that waits until that group has taken the session in.
+    after_attach: Option<(Ticket, GroupId, Reply)>,
+    _attendance: Attendance,
+}
+
+/// An account's presence through this session, given up when it is dropped: in whatever way the session ends.
+struct Attendance {
+    house: Arc<House>,
+    user: UserId,
+    session: SessionId,
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        self.house.registry.shard(self.user).do_send(Detach { user: self.user, session: self.session });
+    }
+}
+
+/// One of the connections that the server counts.
+pub(crate) struct Counted {
+    house: Arc<House>,
+    before: usize,
+}
+
+impl Counted {
+    /// Counts one more.
+    pub(crate) fn one_more(house: &Arc<House>) -> Self {
+        Self { before: house.connections.fetch_add(1, Ordering::Relaxed), house: house.clone() }
+    }
+
+    /// Whether there was room for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.before < self.house.settings.session.max
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.house.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Session {
+    /// A connection whose peer is a guest so far.
+    #[must_use]
+    pub(crate) fn new(
+        house: Arc<House>,
+        id: SessionId,
+        dialect: DialectId,
+        link: Box<dyn Link>,
+        counted: Counted,
+        in_lobby: InLobby,
+    ) -> Self {
+        let limits = house.manners[dialect.index()].limits;
+        let decoder = dialect.get().decoder(link.carrier(), limits);
+        Self {
+            house,
+            id,
+            dialect,
+            handle: None,
+            link,
+            decoder,
+            parked: Vec::new(),
+            next: None,
+            pending: None,
+            answers: Answers::default(),
+            outbox: Outbox::default(),
+            clock: Clock::new(Instant::now()),
+            ending: Ending::No,
+            entering: None,
+            member: None,
+            _counted: counted,
+            _in_lobby: in_lobby,
+        }
+    }
+
+    fn manners(&self) -> &Manners {
+        &self.house.manners[self.dialect.index()]
+    }
+
+    /// The shared way to this session. Made when the actor starts, so only missing before that.
+    fn handle(&self) -> Option<Arc<SessionHandle>> {
+        self.handle.clone()
+    }
+
+    /// Puts a frame into the outbox; a peer that does not read is let go.
+    fn send(&mut self, frame: Frame, mark: Option<Mark>, answer: bool) {
+        let bound = self.house.settings.session.outbox_bytes;
+        if !self.outbox.push(frame, mark, answer, bound) {
+            self.condemn(ClosingReason::SlowConsumer);
+        }
+    }
+
+    /// Shows an event that has no place anywhere.
+    fn show(&mut self, event: Event) {
+        if let Some(frame) = Outgoing::new(event).frame(self.dialect) {
+            self.send(frame.clone(), None, false);
+        }
+    }
+
+    /// Shows the next event of a feed, or notes that there is nothing to show.
+    fn show_next(&mut self, what: Option<&Outgoing>, mark: Mark) {
+        match what.and_then(|what| what.frame(self.dialect)) {
+            Some(frame) => self.send(frame.clone(), Some(mark), false),
+            // What this account wrote, or what this dialect has no word for, counts as received with all before it.
+            None => {
+                let end = self.outbox.end();
+                if let Some(member) = &mut self.member {
+                    member.receipts.packed(Packed { mark, end }, self.clock.now);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, deliver: Deliver) {
+        if self.ending.is_deaf() {
+            return;
+        }
+        if let Some(entering) = &mut self.entering
+            && self.member.is_none()
+        {
+            if !entering.hold(deliver, self.house.settings.session.mailbox) {
+                self.condemn(ClosingReason::SlowConsumer);
+            }
+            return;
+        }
+        let Some(member) = &mut self.member else { return };
+        let Deliver { what, mark } = deliver;
+        match mark {
+            None => {
+                if let Some(frame) = what.as_ref().and_then(|what| what.frame(self.dialect)) {
+                    self.send(frame.clone(), None, false);
+                }
+            }
+            Some(mark) => match member.feeds.place(mark) {
+                Place::Next => self.show_next(what.as_deref(), mark),
+                Place::Later => self.read_on(),
+                Place::Seen | Place::Unknown => {}
+            },
+        }
+    }
+
+    /// Says one last word and closes. Deliveries that were not received stay in the store.
+    fn condemn(&mut self, reason: ClosingReason) {
+        if self.ending.is_deaf() {
+            return;
+        }
+        log::debug!("session {:016x}: closing: {reason:?}", self.id.0);
+        self.leave();
+        if let Some(frame) = Outgoing::new(Event::Closing { reason }).frame(self.dialect) {
+            // There may be no room for it; then the peer would not read it anyway.
+            let _ = self.outbox.push(frame.clone(), None, true, self.house.settings.session.outbox_bytes);
+        }
+        self.end(Ending::Condemned);
+    }
+
+    /// The account is not behind this session any more, if one was. What it has received is stored; nothing more is
+    /// shown to it here.
+    fn leave(&mut self) {
+        self.entering = None;
+        self.pending = None;
+        if let Some(mut member) = self.member.take() {
+            if !matches!(self.ending, Ending::Gone) {
+                member.receipts.ended(self.acknowledged());
+            }
+            self.store_receipts(&mut member);
+            self.outbox.forget_deliveries();
+        }
+        self.clock.became_guest();
+    }
+
+    /// How many bytes of the stream the peer's system has.
+    fn acknowledged(&self) -> u64 {
+        acknowledged(&*self.link, &self.outbox)
+    }
+
+    fn store_receipts(&self, member: &mut Member) {
+        let marks = member.receipts.take_confirmed();
+        if !marks.is_empty() {
+            let op = Op::Advance { user: member.me.id, marks };
+            self.house.store.do_send(Submit { op, origin: None, then: Then::Nobody });
+        }
+    }
+}
+
+/// How many bytes of the stream the peer's system has; none where nobody can tell.
+fn acknowledged(link: &dyn Link, outbox: &Outbox) -> u64 {
+    match link.unacknowledged().and_then(|bytes| u64::try_from(bytes).ok()) {
+        Some(bytes) => outbox.written().saturating_sub(bytes),
+        None => 0,
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let peer = self.link.peer().map(|address| address.ip().to_canonical());
+        self.handle = Some(Arc::new(SessionHandle::new(self.id, self.dialect, peer, ctx.address())));
+        ctx.spawn(Pump);
+    }
+}
+
+impl Handler<Deliver> for Session {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, _: &mut Context<Self>) {
+        self.deliver(deliver);
+    }
+}
+
+impl Handler<Answer> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Answer { ticket, body }: Answer, _: &mut Context<Self>) {
+        self.answered(ticket, body);
+    }
+}
+
+impl Handler<Attached> for Session {
+    type Result = ();
+
+    fn handle(&mut self, attached: Attached, _: &mut Context<Self>) {
+        self.attached(attached);
+    }
+}
+
+impl Handler<MembershipChanged> for Session {
+    type Result = ();
+
+    fn handle(&mut self, change: MembershipChanged, _: &mut Context<Self>) {
+        self.membership_changed(change);
+    }
+}
+
+impl Handler<Backlog> for Session {
+    type Result = ();
+
+    fn handle(&mut self, backlog: Backlog, _: &mut Context<Self>) {
+        self.backlog(backlog);
+    }
+}
+
+impl Handler<Condemn> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Condemn(reason): Condemn, _: &mut Context<Self>) {
+        self.condemn(reason);
+    }
+}
+
+impl Handler<DrainSession> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: DrainSession, _: &mut Context<Self>) {
+        self.end(Ending::Draining);
+    }
+}

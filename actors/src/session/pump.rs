@@ -1,0 +1,406 @@
+//! What moves a session: reads, decodes, hands over, writes, and keeps its times. One future per session, polled after
+//! the mailbox at every wake, so that everything that one wake brought goes out in one write.
+//! Owns: the clock of a session, and the ways in which it ends. Never: waits for an answer.
+
+use super::outbox::Pace;
+use super::{Member, Session, acknowledged};
+use crate::session::link::Arrival;
+use actix::fut::ActorFuture;
+use actix::prelude::*;
+use protocol::{ClosingReason, Decoded, Mistake, Style, Verb};
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Bytes that one read may bring.
+const SCRATCH: usize = 16 * 1024;
+/// Reads in one turn, so that a busy peer does not keep its neighbours waiting.
+const READS: usize = 8;
+/// How long a peer that is being closed has to take its last words.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long what a peer still sends is read and dropped, so that closing does not destroy the last words under way.
+const LINGER: Duration = Duration::from_millis(500);
+/// Bytes that are dropped like that at the most.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+thread_local! {
+    /// One read buffer for all sessions of a thread: an idle session has none.
+    static BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
+}
+
+/// How a session comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// Not at all.
+    No,
+    /// The peer will say no more: answer what it has asked, then close.
+    Finishing,
+    /// The server stops: answer what was asked, say so, close.
+    Draining,
+    /// One last word is in the outbox: write it, then close.
+    Condemned,
+    /// The last word is written and the sending half closed: drop what still comes, for a moment.
+    Lingering { dropped: usize },
+    /// The connection is gone.
+    Gone,
+}
+
+impl Ending {
+    /// Nothing more is decoded, and nothing more delivered.
+    pub(super) fn is_deaf(self) -> bool {
+        matches!(self, Self::Condemned | Self::Lingering { .. } | Self::Gone)
+    }
+}
+
+/// A session's times.
+pub(super) struct Clock {
+    /// The time of this turn.
+    pub(super) now: Instant,
+    heard: Instant,
+    guest_since: Instant,
+    midway_since: Option<Instant>,
+    receipts_at: Instant,
+    nudged: Option<Instant>,
+    ends_by: Option<Instant>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clock {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            now,
+            heard: now,
+            guest_since: now,
+            midway_since: None,
+            receipts_at: now,
+            nudged: None,
+            ends_by: None,
+            alarm: None,
+        }
+    }
+
+    pub(super) fn became_guest(&mut self) {
+        self.guest_since = self.now;
+    }
+}
+
+/// The future.
+pub(super) struct Pump;
+
+impl ActorFuture<Session> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        session: &mut Session,
+        ctx: &mut Context<Session>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        session.clock.now = Instant::now();
+        session.times();
+        if let Err(error) = session.turn(cx) {
+            log::debug!("session {:016x}: the connection is gone: {error}", session.id.0);
+            session.ending = Ending::Gone;
+        }
+        if session.ending == Ending::Gone {
+            session.leave();
+            ctx.stop();
+            return Poll::Ready(());
+        }
+        session.set_alarm(cx);
+        Poll::Pending
+    }
+}
+
+impl Session {
+    /// Begins the end, if it has not begun, or hastens it.
+    pub(super) fn end(&mut self, ending: Ending) {
+        let patience = match ending {
+            Ending::Finishing | Ending::Draining => Duration::from_secs(self.house.settings.session.answer_timeout_s),
+            _ => LAST_WORDS,
+        };
+        if self.ending == Ending::No || (ending == Ending::Condemned && !self.ending.is_deaf()) {
+            self.ending = ending;
+            self.clock.ends_by = Some(self.clock.now + patience);
+        }
+    }
+
+    fn turn(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
+        self.advance_reading(cx)?;
+        self.read_on();
+        self.flush(cx)?;
+        self.advance_ending(cx)
+    }
+
+    /// Whether one more request may be taken up: the peer has credit, and reads what it gets.
+    fn has_credit(&self) -> bool {
+        self.next.is_none()
+            && self.pending.is_none()
+            && self.answers.len() < self.house.settings.session.window
+            && self.outbox.queued() <= self.house.settings.session.outbox_bytes / 2
+    }
+
+    fn advance_reading(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
+        if self.ending.is_deaf() {
+            return Ok(());
+        }
+        self.take_up_next();
+        self.decode_parked();
+        let mut buffer = BUFFER.take().unwrap_or_else(|| vec![0; SCRATCH].into_boxed_slice());
+        let result = self.read(cx, &mut buffer);
+        BUFFER.set(Some(buffer));
+        result
+    }
+
+    fn read(&mut self, cx: &mut task::Context<'_>, buffer: &mut [u8]) -> io::Result<()> {
+        for _ in 0..READS {
+            if self.ending != Ending::No || !self.parked.is_empty() || !self.has_credit() {
+                return Ok(());
+            }
+            match self.link.poll_read(cx, buffer) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(Arrival::Bytes(n))) => {
+                    self.heard();
+                    self.decode(&buffer[..n]);
+                }
+                Poll::Ready(Ok(Arrival::Message(message))) => {
+                    self.heard();
+                    self.decode(&message);
+                }
+                Poll::Ready(Ok(Arrival::End)) => {
+                    if let Some(member) = &mut self.member {
+                        member.receipts.ended(acknowledged(&*self.link, &self.outbox));
+                    }
+                    self.end(Ending::Finishing);
+                    return Ok(());
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn heard(&mut self) {
+        self.clock.heard = self.clock.now;
+        self.clock.nudged = None;
+        if let Some(member) = &mut self.member {
+            let Member { receipts, .. } = &mut **member;
+            receipts.heard(self.clock.now, || acknowledged(&*self.link, &self.outbox));
+        }
+    }
+
+    fn decode_parked(&mut self) {
+        if !self.parked.is_empty() && self.has_credit() {
+            let parked = std::mem::take(&mut self.parked);
+            self.decode(&parked);
+        }
+    }
+
+    /// Takes up what is complete, as far as there is credit; the rest is parked.
+    fn decode(&mut self, mut input: &[u8]) {
+        while !input.is_empty() && !self.ending.is_deaf() {
+            if !self.has_credit() {
+                self.parked = input.to_vec();
+                break;
+            }
+            match self.decoder.decode(&mut input) {
+                Decoded::Need => {}
+                Decoded::Request(request) => self.take_up(request),
+                Decoded::Mistake(mistake) => self.mistaken(&mistake),
+            }
+        }
+        self.clock.midway_since = match (self.decoder.is_midway(), self.clock.midway_since) {
+            (false, _) => None,
+            (true, since) => since.or(Some(self.clock.now)),
+        };
+    }
+
+    /// Says what is wrong, in order with the other answers.
+    fn mistaken(&mut self, mistake: &Mistake) {
+        let frame = self.dialect.get().mistake(mistake);
+        let ticket = self.answers.open(mistake.request, Verb::Ping, None, self.clock.now);
+        self.answers.close(ticket, protocol::Frames::from_buf([frame]));
+        self.send_ready();
+        if mistake.kind.is_fatal() {
+            log::debug!("session {:016x}: {:?}: {}", self.id.0, mistake.kind, mistake.detail);
+            self.leave();
+            self.end(Ending::Condemned);
+        }
+    }
+
+    pub(super) fn style_pace(&self) -> Pace {
+        match self.decoder.style() {
+            Style::Streaming => Pace::Free,
+            Style::Undecided | Style::Paced => Pace::Gap(self.manners().pace),
+        }
+    }
+
+    fn flush(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
+        let pace = self.style_pace();
+        let now = self.clock.now;
+        let member = &mut self.member;
+        self.outbox.flush(&mut *self.link, cx, pace, now, |packed| {
+            if let Some(member) = member {
+                member.receipts.packed(packed, now);
+            }
+        })
+    }
+
+    fn advance_ending(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
+        let answered = self.answers.is_empty() && self.next.is_none() && self.parked.is_empty();
+        match self.ending {
+            Ending::Finishing if answered => {
+                self.leave();
+                if self.outbox.is_empty() && self.link.poll_close(cx)?.is_ready() {
+                    self.ending = Ending::Gone;
+                }
+            }
+            Ending::Draining if answered => {
+                self.condemn(ClosingReason::Shutdown);
+                // Written in the turn that follows at once.
+                cx.waker().wake_by_ref();
+            }
+            Ending::Condemned if self.outbox.is_empty() && self.link.poll_close(cx)?.is_ready() => {
+                self.ending = Ending::Lingering { dropped: 0 };
+                self.clock.ends_by = Some(self.clock.now + LINGER);
+                self.linger(cx, 0)?;
+            }
+            Ending::Lingering { dropped } => self.linger(cx, dropped)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn linger(&mut self, cx: &mut task::Context<'_>, mut dropped: usize) -> io::Result<()> {
+        let mut buffer = [0; 2048];
+        loop {
+            match self.link.poll_read(cx, &mut buffer) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(Arrival::End)) => dropped = LINGER_BYTES,
+                Poll::Ready(Ok(Arrival::Bytes(n))) => dropped += n,
+                Poll::Ready(Ok(Arrival::Message(message))) => dropped += message.len(),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+            if dropped >= LINGER_BYTES {
+                self.ending = Ending::Gone;
+                return Ok(());
+            }
+        }
+        self.ending = Ending::Lingering { dropped };
+        Ok(())
+    }
+
+    /// What is due at this time.
+    fn times(&mut self) {
+        let now = self.clock.now;
+        let due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        if due(self.clock.ends_by) {
+            self.ending = Ending::Gone;
+            return;
+        }
+        if self.ending == Ending::No && (due(self.frame_due()) || due(self.login_due()) || due(self.idle_due())) {
+            return self.condemn(ClosingReason::TimedOut);
+        }
+        if due(self.answer_due()) {
+            log::error!("session {:016x}: a request was not answered in time; closing without a verdict", self.id.0);
+            return self.condemn(ClosingReason::Fault);
+        }
+        if due(self.receipts_due()) {
+            self.check_receipts();
+        }
+        if due(self.nudge_due())
+            && let Some(nudge) = self.dialect.get().nudge()
+        {
+            self.clock.nudged = Some(now);
+            self.outbox.nudge(nudge);
+        }
+    }
+
+    fn check_receipts(&mut self) {
+        let now = self.clock.now;
+        self.clock.receipts_at = now;
+        let patience = Duration::from_secs(self.house.settings.session.receipt_timeout_s);
+        if let Some(mut member) = self.member.take() {
+            member.receipts.tick(now, patience, || self.acknowledged());
+            self.store_receipts(&mut member);
+            self.member = Some(member);
+        }
+    }
+
+    fn frame_due(&self) -> Option<Instant> {
+        Some(self.clock.midway_since? + Duration::from_secs(self.house.settings.session.frame_timeout_s))
+    }
+
+    fn login_due(&self) -> Option<Instant> {
+        let allowed = Duration::from_secs(self.house.settings.session.login_timeout_s);
+        (self.member.is_none() && self.entering.is_none()).then(|| self.clock.guest_since + allowed)
+    }
+
+    fn idle_due(&self) -> Option<Instant> {
+        let allowed = self.house.settings.session.idle_timeout_s;
+        (allowed > 0 && self.member.is_some()).then(|| self.clock.heard + Duration::from_secs(allowed))
+    }
+
+    fn answer_due(&self) -> Option<Instant> {
+        Some(self.answers.oldest()? + Duration::from_secs(self.house.settings.session.answer_timeout_s))
+    }
+
+    fn receipts_due(&self) -> Option<Instant> {
+        let session = &self.house.settings.session;
+        let flush = Duration::from_millis(session.receipt_flush_ms);
+        let patience = Duration::from_secs(session.receipt_timeout_s);
+        self.member.as_ref()?.receipts.due(self.clock.receipts_at, flush, patience)
+    }
+
+    /// A client that takes one read for one frame may have one stuck behind a message box; a newline frees it.
+    fn nudge_due(&self) -> Option<Instant> {
+        let Pace::Gap(_) = self.style_pace() else { return None };
+        let every = self.manners().nudge_every;
+        let last = self.outbox.last_frame().filter(|last| *last >= self.clock.heard)?;
+        let next = self.clock.nudged.map_or(last, |nudged| nudged.max(last)) + every;
+        (!every.is_zero() && self.outbox.is_empty() && next <= last + self.manners().nudge_for).then_some(next)
+    }
+
+    /// Wakes the session when the next thing is due. An alarm that rings early is set again; one that rings later than
+    /// needed is not left standing.
+    fn set_alarm(&mut self, cx: &mut task::Context<'_>) {
+        loop {
+            let due = [
+                self.clock.ends_by,
+                self.frame_due(),
+                self.login_due(),
+                self.idle_due(),
+                self.answer_due(),
+                self.receipts_due(),
+                self.nudge_due(),
+                self.outbox.wakes_at(),
+            ];
+            let Some(due) = due.into_iter().flatten().min() else {
+                // What still stands rings once more and is then gone.
+                if self.clock.alarm.as_mut().is_some_and(|alarm| alarm.as_mut().poll(cx).is_ready()) {
+                    self.clock.alarm = None;
+                }
+                return;
+            };
+            match &mut self.clock.alarm {
+                None => self.clock.alarm = Some(Box::pin(sleep_until(due))),
+                Some(alarm) if due < alarm.deadline() || alarm.is_elapsed() => alarm.as_mut().reset(due),
+                Some(_) => {}
+            }
+            let Some(alarm) = &mut self.clock.alarm else { return };
+            if alarm.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            if due <= self.clock.now || due <= Instant::now() {
+                // Due already: in a turn of its own.
+                cx.waker().wake_by_ref();
+                return;
+            }
+        }
+    }
+}

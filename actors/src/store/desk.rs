@@ -1,0 +1,236 @@
+//! Where a batch is prepared: what is committed, with what is staged laid over it.
+//!
+//! Owns: the open [`WriteBatch`], the overlay that lets operations of one batch see each other, and the caches that
+//! spare reads. Never: decides whether an operation is allowed, or commits.
+//!
+//! Everything that can fail is a read and comes first in an operation; writes cannot fail. So an operation that is
+//! refused has written nothing, and each is staged whole or not at all.
+
+use super::caches::Kept;
+use super::ops::{Account, Conversation};
+use super::rocks::Rocks;
+use super::rows::{self, AccountRow, InboxRow, ListedRow, Number, ReadError, Row, Tally};
+use super::schema::{self, Family, Key, Table};
+use super::view::View;
+use bytes::Bytes;
+use protocol::{Body, Name, Person, Seq, UserId};
+use rocksdb::WriteBatch;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows of `state` that are remembered, the absent ones included. About 150 bytes each.
+const ROWS: usize = 65_536;
+/// Accounts that are remembered. About 100 bytes each.
+const ACCOUNTS: usize = 65_536;
+/// Conversations and inboxes whose ends are remembered. About 40 bytes each.
+const HEADS: usize = 131_072;
+
+/// Something with places in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Line {
+    Log(Conversation),
+    Inbox(UserId),
+}
+
+/// The open batch and what is known around it.
+pub(super) struct Desk {
+    rocks: Arc<Rocks>,
+    batch: WriteBatch,
+    /// Rows of `state` as the batch will leave them; `None` is deleted. Ordered, so that lists can be merged.
+    overlay: BTreeMap<Key, Option<Bytes>>,
+    rows: quick_cache::unsync::Cache<Key, Option<Bytes>>,
+    accounts: Kept<UserId, Account>,
+    heads: Kept<Line, Seq>,
+    spoiled: bool,
+}
+
+impl Desk {
+    pub(super) fn new(rocks: Arc<Rocks>) -> Self {
+        Self {
+            rocks,
+            batch: WriteBatch::default(),
+            overlay: BTreeMap::new(),
+            rows: quick_cache::unsync::Cache::new(ROWS),
+            accounts: Kept::new(ACCOUNTS),
+            heads: Kept::new(HEADS),
+            spoiled: false,
+        }
+    }
+
+    /// The batch so far.
+    pub(super) fn batch(&self) -> &WriteBatch {
+        &self.batch
+    }
+
+    /// Whether something could not be written into the batch: then it must never be committed.
+    pub(super) fn spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Hands the batch out to be committed, and starts an empty one. [`Desk::settle`] must follow if that succeeds.
+    pub(super) fn take(&mut self) -> WriteBatch {
+        std::mem::take(&mut self.batch)
+    }
+
+    /// The batch that was handed out is committed.
+    pub(super) fn settle(&mut self) {
+        for (key, value) in std::mem::take(&mut self.overlay) {
+            self.rows.insert(key, value);
+        }
+        self.accounts.settle();
+        self.heads.settle();
+    }
+
+    // ---- reading
+
+    /// A row of `state`.
+    pub(super) fn get(&mut self, key: &Key) -> Result<Option<Bytes>, ReadError> {
+        if let Some(staged) = self.overlay.get(key) {
+            return Ok(staged.clone());
+        }
+        if let Some(known) = self.rows.get(key) {
+            return Ok(known.clone());
+        }
+        let found = View::now(&self.rocks).get(Family::State, key)?.map(|value| Bytes::copy_from_slice(&value));
+        self.rows.insert(key.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// Whether there is such a row of `state`.
+    pub(super) fn has(&mut self, key: &Key) -> Result<bool, ReadError> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    /// A number of `state`.
+    pub(super) fn number(&mut self, key: &Key) -> Result<Option<u64>, ReadError> {
+        match self.get(key)? {
+            Some(value) => Ok(Some(rows::decode::<Number>(key, &value)?.0)),
+            None => Ok(None),
+        }
+    }
+
+    /// A list's length.
+    pub(super) fn tally(&mut self, key: &Key) -> Result<Tally, ReadError> {
+        match self.get(key)? {
+            Some(value) => rows::decode(key, &value),
+            None => Ok(Tally::default()),
+        }
+    }
+
+    /// All rows of `state` that start with `prefix`, in the order of their keys.
+    pub(super) fn list(&self, prefix: &[u8]) -> Result<Vec<(Key, Bytes)>, ReadError> {
+        let mut merged = BTreeMap::new();
+        View::now(&self.rocks).list(prefix, |key, value| {
+            merged.insert(Key::from_slice(key), Bytes::copy_from_slice(value));
+            Ok(())
+        })?;
+        for (key, value) in self.overlay.range(Key::from_slice(prefix)..schema::behind(prefix)) {
+            match value {
+                Some(value) => merged.insert(key.clone(), value.clone()),
+                None => merged.remove(key),
+            };
+        }
+        Ok(merged.into_iter().collect())
+    }
+
+    /// An account.
+    pub(super) fn account(&mut self, user: UserId) -> Result<Option<Account>, ReadError> {
+        if let Some(known) = self.accounts.get(&user) {
+            return Ok(Some(known));
+        }
+        let key = Table::Account.one(user.0);
+        let Some(value) = View::now(&self.rocks).get(Family::State, &key)? else { return Ok(None) };
+        let account = account(user, &key, &value)?;
+        self.accounts.learn(user, account.clone());
+        Ok(Some(account))
+    }
+
+    /// The last place that is taken.
+    pub(super) fn head(&mut self, line: Line) -> Result<Seq, ReadError> {
+        if let Some(known) = self.heads.get(&line) {
+            return Ok(known);
+        }
+        let view = View::now(&self.rocks);
+        let head = match line {
+            Line::Log(conversation) => view.log_head(conversation)?,
+            Line::Inbox(user) => view.inbox_head(user)?,
+        };
+        self.heads.learn(line, head);
+        Ok(head)
+    }
+
+    // ---- writing: cannot fail, so that an operation is never half staged
+
+    fn write(&mut self, family: Family, key: &[u8], value: &[u8]) {
+        match self.rocks.family(family) {
+            Some(cf) => self.batch.put_cf(cf, key, value),
+            None => self.spoiled = true,
+        }
+    }
+
+    /// Puts a row of `state`.
+    pub(super) fn put<T: Row + Serialize>(&mut self, key: Key, row: &T) {
+        let Some(value) = rows::encode(row) else {
+            self.spoiled = true;
+            return;
+        };
+        self.write(Family::State, &key, &value);
+        self.overlay.insert(key, Some(value));
+    }
+
+    /// Deletes a row of `state`.
+    pub(super) fn delete(&mut self, key: Key) {
+        match self.rocks.family(Family::State) {
+            Some(cf) => self.batch.delete_cf(cf, &key),
+            None => self.spoiled = true,
+        }
+        self.overlay.insert(key, None);
+    }
+
+    /// Puts an account.
+    pub(super) fn put_account(&mut self, account: Account, since_ms: u64) {
+        let row =
+            AccountRow { name: account.person.name.as_str(), add: account.add, message: account.message, since_ms };
+        self.put(Table::Account.one(account.person.id.0), &row);
+        self.accounts.stage(account.person.id, account);
+    }
+
+    /// Adds to a counted list. `tally` is its length as just read.
+    pub(super) fn enlist(&mut self, row: Key, tally: (Key, Tally), name: &Name, now_ms: u64) {
+        let (key, Tally { live, next }) = tally;
+        self.put(row, &ListedRow { nth: next, at_ms: now_ms, name: name.as_str() });
+        self.put(key, &Tally { live: live + 1, next: next + 1 });
+    }
+
+    /// Takes from a counted list. `tally` is its length as just read.
+    pub(super) fn strike(&mut self, row: Key, tally: (Key, Tally)) {
+        let (key, Tally { live, next }) = tally;
+        self.delete(row);
+        self.put(key, &Tally { live: live.saturating_sub(1), next });
+    }
+
+    /// Appends a message behind `head`, which was just read. Returns its place.
+    pub(super) fn append_log(&mut self, to: Conversation, head: Seq, from: UserId, at_ms: u64, body: &Body) -> Seq {
+        let seq = head.next();
+        let key = schema::place(schema::conversation(to), seq);
+        self.write(Family::Log, &key, &rows::encode_log(from, at_ms, body));
+        self.heads.stage(Line::Log(to), seq);
+        seq
+    }
+
+    /// Appends to an inbox behind `head`, which was just read. Returns its place.
+    pub(super) fn append_inbox(&mut self, user: UserId, head: Seq, row: InboxRow) -> Seq {
+        let seq = head.next();
+        let key = schema::place(schema::inbox(user), seq);
+        self.write(Family::Inbox, &key, &rows::encode_inbox(row));
+        self.heads.stage(Line::Inbox(user), seq);
+        seq
+    }
+}
+
+/// An account from its row.
+pub(super) fn account(user: UserId, key: &[u8], value: &[u8]) -> Result<Account, ReadError> {
+    let AccountRow { name, add, message, since_ms: _ } = rows::decode(key, value)?;
+    Ok(Account { person: Person { id: user, name: Name::from_stored(name) }, add, message })
+}

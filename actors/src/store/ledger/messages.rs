@@ -1,0 +1,72 @@
+//! Messages, and how far they were received.
+
+use super::Ledger;
+use crate::store::desk::Line;
+use crate::store::ops::{Conversation, Mark, Outcome};
+use crate::store::rows::{InboxRow, Number};
+use crate::store::schema::Table;
+use protocol::{Body, GroupId, MessagePolicy, Refusal, UserId};
+
+impl Ledger {
+    /// Two rows: the message, once, and the pointer in the receiver's inbox. No read where all is remembered.
+    pub(super) fn private(&mut self, from: UserId, to: UserId, body: Body, now_ms: u64) -> Result<Outcome, Refusal> {
+        let receiver = self.known(to)?;
+        let sender = self.known(from)?.person;
+        let stranger = receiver.message == MessagePolicy::Friends && from != to;
+        if stranger && !self.desk.has(&Table::Friend.two(to.0, from.0))? {
+            return Err(Refusal::NotFriends);
+        }
+        let inbox = self.desk.head(Line::Inbox(to))?;
+        let cursor = self.desk.number(&Table::InboxCursor.one(to.0))?.unwrap_or(0);
+        if inbox.0.saturating_sub(cursor) >= self.settings.inbox.max {
+            return Err(Refusal::InboxFull);
+        }
+        let talk = Conversation::between(from, to);
+        let head = self.desk.head(Line::Log(talk))?;
+
+        let seq = self.desk.append_log(talk, head, from, now_ms, &body);
+        let inbox = self.desk.append_inbox(to, inbox, InboxRow::Private { from, seq });
+        Ok(Outcome::Private { from: sender, to: receiver.person, seq, inbox, at_ms: now_ms, body })
+    }
+
+    /// One row, however many read it: members hold cursors.
+    pub(super) fn post(&mut self, from: UserId, group: GroupId, body: Body, now_ms: u64) -> Result<Outcome, Refusal> {
+        let card = self.living_group(group)?;
+        if !self.desk.has(&Table::Member.two(group.0, from.0))? {
+            return Err(Refusal::NotMember);
+        }
+        let sender = self.known(from)?.person;
+        let talk = Conversation::Group(group);
+        let head = self.desk.head(Line::Log(talk))?;
+
+        let seq = self.desk.append_log(talk, head, from, now_ms, &body);
+        Ok(Outcome::Posted { from: sender, group: card.group, seq, at_ms: now_ms, body })
+    }
+
+    /// Cursors go forward only, and no further than there is something. A mark for a group that one is not in any
+    /// more (a receipt that came late) means nothing.
+    pub(super) fn advance(&mut self, user: UserId, marks: &[Mark]) -> Result<(), Refusal> {
+        let mut moves = Vec::with_capacity(marks.len());
+        for mark in marks {
+            let (key, line, to) = match *mark {
+                Mark::Inbox(to) => (Table::InboxCursor.one(user.0), Line::Inbox(user), to),
+                Mark::Group(group, to) => {
+                    if !self.desk.has(&Table::Member.two(group.0, user.0))? {
+                        continue;
+                    }
+                    (Table::GroupCursor.two(user.0, group.0), Line::Log(Conversation::Group(group)), to)
+                }
+            };
+            let to = to.min(self.desk.head(line)?).0;
+            if to > self.desk.number(&key)?.unwrap_or(0) {
+                moves.push((key, to));
+            }
+        }
+
+        moves.sort_unstable(); // where one line is marked twice, the furthest is written last
+        for (key, to) in moves {
+            self.desk.put(key, &Number(to));
+        }
+        Ok(())
+    }
+}

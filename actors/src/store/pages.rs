@@ -1,0 +1,191 @@
+//! Pages of messages: inboxes, backlogs, history. Each is bounded in rows and in bytes, and never empty where there is
+//! something.
+//!
+//! Owns: where a page begins and ends. Never: moves a cursor.
+
+use super::ops::{Conversation, InboxItem, Page, Stored};
+use super::reader::{Reader, group_ref};
+use super::rows::{self, InboxRow, ReadError};
+use super::schema::{self, Family, Key, behind, last_number};
+use super::view::{View, Way};
+use protocol::{GroupId, Seq, UserId};
+use std::ops::ControlFlow;
+
+/// What a row counts beside its body: names, numbers, framing. So that a page of empty bodies is bounded too.
+const ROW_BYTES: usize = 64;
+
+/// The bounds of one page, being used up.
+struct Budget {
+    rows: usize,
+    bytes: usize,
+    taken: usize,
+}
+
+impl Budget {
+    fn new(rows: usize, bytes: usize) -> Self {
+        Self { rows: rows.max(1), bytes, taken: 0 }
+    }
+
+    /// Whether a row with that many bytes of body still fits. The first always does.
+    fn take(&mut self, bytes: usize) -> bool {
+        let bytes = bytes.saturating_add(ROW_BYTES);
+        if self.taken > 0 && (self.taken >= self.rows || bytes > self.bytes) {
+            return false;
+        }
+        self.taken += 1;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        true
+    }
+}
+
+impl Reader {
+    /// What waits in an inbox behind `after`, oldest first: at most `limit` rows and about `bytes` bytes, but at least one row.
+    ///
+    /// # Errors
+    /// [`ReadError`]; a notice or pointer that leads nowhere is one.
+    pub fn inbox(
+        &self,
+        user: UserId,
+        after: Seq,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Page<(Seq, InboxItem)>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let owner = schema::inbox(user);
+        let mut page = Page { rows: Vec::new(), more: false };
+        let mut budget = Budget::new(limit, bytes);
+        let from = schema::place(owner.clone(), Seq(after.0.saturating_add(1)));
+        view.scan(Family::Inbox, &from, &behind(&owner), Way::Up, |key, value| {
+            let place = Seq(last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?);
+            let (item, size) = self.inbox_item(&view, user, key, value)?;
+            if !budget.take(size) {
+                page.more = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            page.rows.push((place, item));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(page)
+    }
+
+    /// What was said in a group behind `after`, oldest first; bounds as in [`Reader::inbox`].
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn posts(&self, group: GroupId, after: Seq, limit: usize, bytes: usize) -> Result<Page<Stored>, ReadError> {
+        self.posts_in(&View::moment(&self.rocks), group, after, limit, bytes)
+    }
+
+    /// What a member with this cursor has missed, of that only the `newest` posts, oldest first; bounds as in
+    /// [`Reader::inbox`]. What is older is in the history.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn posts_since(
+        &self,
+        group: GroupId,
+        cursor: Seq,
+        newest: usize,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Page<Stored>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let head = view.log_head(Conversation::Group(group))?;
+        let newest = u64::try_from(newest).unwrap_or(u64::MAX);
+        let after = cursor.max(Seq(head.0.saturating_sub(newest)));
+        self.posts_in(&view, group, after, limit, bytes)
+    }
+
+    /// The newest messages of a conversation that came before `before` (`None`: the newest of all), returned oldest first;
+    /// bounds as in [`Reader::inbox`]. `more` says that there are older ones.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn history(
+        &self,
+        conversation: Conversation,
+        before: Option<Seq>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Page<Stored>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let prefix = schema::conversation(conversation);
+        let end = match before {
+            Some(before) => schema::place(prefix.clone(), before),
+            None => behind(&prefix),
+        };
+        let mut page = self.messages(&view, &prefix, &end, Way::Down, Budget::new(limit, bytes))?;
+        page.rows.reverse();
+        Ok(page)
+    }
+
+    fn posts_in(
+        &self,
+        view: &View<'_>,
+        group: GroupId,
+        after: Seq,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Page<Stored>, ReadError> {
+        let prefix = schema::conversation(Conversation::Group(group));
+        let from = schema::place(prefix.clone(), Seq(after.0.saturating_add(1)));
+        self.messages(view, &from, &behind(&prefix), Way::Up, Budget::new(limit, bytes))
+    }
+
+    fn messages(
+        &self,
+        view: &View<'_>,
+        from: &[u8],
+        end: &[u8],
+        way: Way,
+        mut budget: Budget,
+    ) -> Result<Page<Stored>, ReadError> {
+        let mut page = Page { rows: Vec::new(), more: false };
+        view.scan(Family::Log, from, end, way, |key, value| {
+            if !budget.take(value.len()) {
+                page.more = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            page.rows.push(self.stored(view, key, value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(page)
+    }
+
+    fn stored(&self, view: &View<'_>, key: &[u8], value: &[u8]) -> Result<Stored, ReadError> {
+        let seq = Seq(last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?);
+        let row = rows::decode_log(key, value)?;
+        Ok(Stored { seq, from: self.person(view, key, row.from)?, at_ms: row.at_ms, body: row.body })
+    }
+
+    /// One thing in an inbox, and how many bytes of body it has.
+    fn inbox_item(
+        &self,
+        view: &View<'_>,
+        owner: UserId,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(InboxItem, usize), ReadError> {
+        let item = match rows::decode_inbox(key, value)? {
+            InboxRow::Private { from, seq } => {
+                let talk: Key = schema::place(schema::conversation(Conversation::between(owner, from)), seq);
+                let message = view.get(Family::Log, &talk)?.ok_or_else(|| {
+                    ReadError::row(key, format!("points at {}, which is not there", schema::show(&talk)))
+                })?;
+                let stored = self.stored(view, &talk, &message)?;
+                let size = stored.body.data.len();
+                let to = self.person(view, key, owner)?;
+                let Stored { seq, from, at_ms, body } = stored;
+                return Ok((InboxItem::Private { from, to, seq, at_ms, body }, size));
+            }
+            InboxRow::FriendAnswer { friend, accepted } => {
+                let friend = self.person(view, key, friend)?;
+                if accepted { InboxItem::FriendAccepted { friend } } else { InboxItem::FriendRejected { friend } }
+            }
+            InboxRow::JoinAnswer { group, accepted } => {
+                InboxItem::JoinAnswered { group: group_ref(view, key, group)?, accepted }
+            }
+        };
+        Ok((item, 0))
+    }
+}

@@ -1,0 +1,160 @@
+//! RocksDB as this server uses it: options, each with its reason, and the three column families.
+//!
+//! Owns: the database handle. Never: knows what is in a row, or decides whether a database may be opened (`open.rs`).
+
+use super::schema::Family;
+use crate::settings::StorageSettings;
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode,
+    FlushOptions, Options, WriteBufferManager,
+};
+use std::path::Path;
+
+/// How strictly the write-ahead log is read at open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Recovery {
+    /// A half-written record at the very end is a crash; anything else is damage, and refused.
+    Strict,
+    /// Everything up to the first damage. Only where the operator accepted the loss, as the next.
+    UpToDamage,
+    /// Everything but what is damaged.
+    AroundDamage,
+}
+
+/// An open database.
+pub(super) struct Rocks {
+    db: DB,
+}
+
+impl Rocks {
+    /// Opens for writing; creates what is missing.
+    pub(super) fn open(path: &Path, settings: &StorageSettings, recovery: Recovery) -> Result<Self, rocksdb::Error> {
+        let tuning = Tuning::new(settings);
+        let mut options = tuning.database(settings, recovery);
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let db = DB::open_cf_descriptors(&options, path, tuning.families(settings))?;
+        Ok(Self { db })
+    }
+
+    /// Opens without changing a byte, and without a lock: to see what opening would find.
+    pub(super) fn look(path: &Path, settings: &StorageSettings) -> Result<Self, rocksdb::Error> {
+        let tuning = Tuning::new(settings);
+        let options = tuning.database(settings, Recovery::Strict);
+        let db = DB::open_cf_descriptors_read_only(&options, path, tuning.families(settings), false)?;
+        Ok(Self { db })
+    }
+
+    /// The names of the families on disk.
+    pub(super) fn families_on_disk(path: &Path) -> Result<Vec<String>, rocksdb::Error> {
+        DB::list_cf(&Options::default(), path)
+    }
+
+    /// The database.
+    pub(super) fn db(&self) -> &DB {
+        &self.db
+    }
+
+    /// A family's handle; `None` only where opening did not create it.
+    pub(super) fn family(&self, family: Family) -> Option<&ColumnFamily> {
+        self.db.cf_handle(family.name())
+    }
+
+    /// Bytes in write buffers: what the next flushes will need on the disk.
+    pub(super) fn unflushed_bytes(&self) -> u64 {
+        Family::ALL
+            .into_iter()
+            .filter_map(|family| self.family(family))
+            .filter_map(|cf| self.db.property_int_value_cf(cf, "rocksdb.cur-size-all-mem-tables").ok().flatten())
+            .sum()
+    }
+
+    /// Starts writing all buffers into tables, and does not wait: the logs that they came from can go then.
+    pub(super) fn flush(&self) {
+        let mut options = FlushOptions::default();
+        options.set_wait(false);
+        for cf in Family::ALL.into_iter().filter_map(|family| self.family(family)) {
+            if let Err(error) = self.db.flush_cf_opt(cf, &options) {
+                log::warn!("cannot flush: {}", error.as_ref());
+            }
+        }
+    }
+
+    /// Flushes and compactions that failed since open. Never goes down.
+    pub(super) fn background_errors(&self) -> u64 {
+        self.db.property_int_value("rocksdb.background-errors").ok().flatten().unwrap_or(0)
+    }
+
+    /// Whether writes wait for flushes or compactions.
+    pub(super) fn write_stopped(&self) -> bool {
+        self.db.property_int_value("rocksdb.is-write-stopped").ok().flatten().unwrap_or(0) != 0
+    }
+}
+
+/// What all families share.
+struct Tuning {
+    cache: Cache,
+    buffers: WriteBufferManager,
+}
+
+impl Tuning {
+    fn new(settings: &StorageSettings) -> Self {
+        // A cache per family grows without limit. One for all, write buffers charged to it, is a bound.
+        let cache = Cache::new_lru_cache(settings.cache_bytes);
+        let all_buffers = settings.write_buffer_bytes.saturating_mul(4);
+        let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(all_buffers, false, cache.clone());
+        Self { cache, buffers }
+    }
+
+    fn database(&self, settings: &StorageSettings, recovery: Recovery) -> Options {
+        let mut options = Options::default();
+        // Point in time, the default, opens silently without everything behind a flipped bit.
+        options.set_wal_recovery_mode(match recovery {
+            Recovery::Strict => DBRecoveryMode::TolerateCorruptedTailRecords,
+            Recovery::UpToDamage => DBRecoveryMode::PointInTime,
+            Recovery::AroundDamage => DBRecoveryMode::SkipAnyCorruptedRecord,
+        });
+        // A closed log that is missing or short is noticed even where later ones are whole.
+        options.set_track_and_verify_wals_in_manifest(recovery == Recovery::Strict);
+        // Small tables are flushed late and would keep every log since: a restart replays no more than this.
+        options
+            .set_max_total_wal_size(u64::try_from(settings.write_buffer_bytes).unwrap_or(u64::MAX).saturating_mul(2));
+        options.set_write_buffer_manager(&self.buffers);
+        options.set_max_open_files(settings.max_open_files);
+        options.set_max_background_jobs(2);
+        // The database's own log: a few small files. Statistics go to nobody.
+        options.set_keep_log_file_num(4);
+        options.set_max_log_file_size(1 << 20);
+        options.set_stats_dump_period_sec(0);
+        options.set_stats_persist_period_sec(0);
+        // 4 MiB by default, which a small disk would miss.
+        options.set_manifest_preallocation_size(64 << 10);
+        // Left at their defaults on purpose: manual_wal_flush (off: with it, any error of the log is fatal),
+        // recycle_log_file_num (0: old contents behind the end would look like records), no prefix extractor (a plain
+        // seek over one silently returns nothing at times).
+        options
+    }
+
+    fn families(&self, settings: &StorageSettings) -> Vec<ColumnFamilyDescriptor> {
+        Family::ALL
+            .into_iter()
+            .map(|family| {
+                let mut table = BlockBasedOptions::default();
+                table.set_block_cache(&self.cache);
+                table.set_cache_index_and_filter_blocks(true);
+                table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+                if family == Family::State {
+                    // Most look-ups there are for what does not exist (is it a friend? a request? a taken name?).
+                    table.set_bloom_filter(10.0, false);
+                }
+                let mut options = Options::default();
+                options.set_block_based_table_factory(&table);
+                options.set_compression_type(DBCompressionType::Lz4);
+                // Small: after a full disk the database resumes only when one of these fits.
+                options.set_write_buffer_size(settings.write_buffer_bytes);
+                options.set_max_write_buffer_number(3);
+                ColumnFamilyDescriptor::new(family.name(), options)
+            })
+            .collect()
+    }
+}

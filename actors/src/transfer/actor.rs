@@ -1,0 +1,122 @@
+//! The file-transfer broker's actor: the shell around [`Broker`].
+//! Hears: registry shards (an offer to somebody who is online), relays (how they ended). Tells: both sides, at once
+//! and at the end. If it dies the process ends, since nobody would give the ports back.
+
+use super::{Broker, PortsError, RelayEnd, Relays, Ticket, broker, last_component};
+use crate::delivery::{Answered, Deliver, Origin, SessionHandle};
+use crate::house::{Essential, House};
+use crate::registry::address_of;
+use actix::prelude::*;
+use protocol::{Event, FileLength, Outgoing, Person, Reply, TransferEnd, UserId};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Whom a transfer concerns.
+struct Sides {
+    sender: Arc<SessionHandle>,
+    receiver: UserId,
+}
+
+/// A file for somebody who is online. Answered with the port, or refused.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OfferTransfer {
+    /// Who sends.
+    pub from: Person,
+    /// Who receives.
+    pub to: Person,
+    /// Where the receiver's sessions come from.
+    pub receivers: Vec<IpAddr>,
+    /// How long.
+    pub length: FileLength,
+    /// The name as the sender wrote it.
+    pub name: Box<str>,
+    /// The sending session.
+    pub origin: Origin,
+}
+
+/// A relay has ended, and its port is free.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ended {
+    ticket: u64,
+    end: RelayEnd,
+}
+
+/// The server stops: end all transfers.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopTransfers;
+
+/// The actor.
+pub struct TransferBroker {
+    house: Arc<House>,
+    broker: Broker<Sides>,
+    _essential: Essential,
+}
+
+impl TransferBroker {
+    /// Over whoever moves the bytes.
+    ///
+    /// # Errors
+    /// `relay.ports` is not a range.
+    pub fn new(house: Arc<House>, relays: Arc<dyn Relays>) -> Result<Self, PortsError> {
+        let myself = house.transfers.clone();
+        let tell = Arc::new(move |ticket, end| myself.do_send(Ended { ticket, end }));
+        let broker = Broker::new(relays, house.settings.relay.clone(), tell)?;
+        let essential = Essential::new("transfer broker", house.watch.clone());
+        Ok(Self { house, broker, _essential: essential })
+    }
+}
+
+impl Actor for TransferBroker {
+    type Context = Context<Self>;
+}
+
+impl Handler<OfferTransfer> for TransferBroker {
+    type Result = ();
+
+    fn handle(&mut self, offer: OfferTransfer, _: &mut Context<Self>) {
+        let OfferTransfer { from, to, receivers, length, name, origin } = offer;
+        let result = self.broker.offer(broker::Offer {
+            sender: from.id,
+            sender_ip: address_of(&origin.session),
+            receiver_ips: receivers,
+            length: length.bytes,
+            tag: Sides { sender: origin.session.clone(), receiver: to.id },
+        });
+        match result {
+            Ok(Ticket { port, .. }) => {
+                let shown = last_component(&name).into();
+                self.house.registry.tell(to.id, Event::FileOffered { from, port, length, name: shown }, None);
+                origin.answer(Answered::Reply(Box::new(Reply::FilePort { port, length, name, to })));
+            }
+            Err(refusal) => origin.refuse(refusal),
+        }
+    }
+}
+
+impl Handler<Ended> for TransferBroker {
+    type Result = ();
+
+    fn handle(&mut self, Ended { ticket, end }: Ended, _: &mut Context<Self>) {
+        let Some(transfer) = self.broker.ended(ticket) else { return };
+        let end = match end {
+            RelayEnd::Complete => return,
+            RelayEnd::TimedOut => TransferEnd::TimedOut,
+            RelayEnd::Broken => TransferEnd::Broken,
+        };
+        let Sides { sender, receiver } = transfer.tag;
+        let what = Arc::new(Outgoing::new(Event::TransferFailed { end }));
+        sender.deliver(Deliver { what: Some(what), mark: None });
+        self.house.registry.tell(receiver, Event::TransferFailed { end }, None);
+    }
+}
+
+impl Handler<StopTransfers> for TransferBroker {
+    type Result = ();
+
+    fn handle(&mut self, _: StopTransfers, _: &mut Context<Self>) {
+        self.broker.cancel_all();
+    }
+}

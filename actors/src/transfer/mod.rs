@@ -1,0 +1,14 @@
+//! File transfers, as the server sees them. Owns: the port leases, the tickets, the rules about file names, and the
+//! trait of whoever moves the bytes. Never: holds a byte of a file, opens a socket, or knows a dialect.
+
+mod actor;
+pub mod broker;
+pub mod names;
+pub mod ports;
+pub mod relay;
+
+pub use actor::{OfferTransfer, StopTransfers, TransferBroker};
+pub use broker::{Broker, Offer, Ticket, Transfer};
+pub use names::last_component;
+pub use ports::{PortLease, PortPool, PortsError};
+pub use relay::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};

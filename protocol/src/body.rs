@@ -1,0 +1,89 @@
+//! What people send each other: message bodies, file lengths, and secrets that must not be shown.
+//! Never: looks inside a body beyond its kind.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a message's bytes are. The numbers are stored on disk and travel in `binary`; never renumber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+pub enum BodyKind {
+    /// UTF-8 text.
+    Text,
+    /// An image in a format that the clients agree on.
+    Image,
+    /// A file's bytes, or a reference that the clients agree on.
+    File,
+    /// A voice message.
+    Voice,
+    /// Anything else, under a number of the client's own.
+    Custom(u32),
+}
+
+/// One message's content. Bounded by `message.max_bytes` before it becomes a `Body`'s owner's duty to store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Body {
+    /// What the bytes are.
+    pub kind: BodyKind,
+    /// The bytes; valid UTF-8 where `kind` is [`BodyKind::Text`].
+    pub data: Bytes,
+}
+
+impl Body {
+    /// A text body.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { kind: BodyKind::Text, data: Bytes::from(text.into()) }
+    }
+
+    /// The text, or `None` where this is not text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self.kind {
+            BodyKind::Text => std::str::from_utf8(&self.data).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// A file's length in bytes, with the JSON type in which it was said: both sides of a transfer are answered in the
+/// type that was asked (`plain.txt` 10 shows a string, running clients send and read a number).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileLength {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Whether it was written as a JSON string.
+    pub as_text: bool,
+}
+
+/// A password on its way to the hash. Prints as `Secret(..)`; its memory is overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes a password's bytes.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+
+    /// The bytes, for the one who hashes them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        // `black_box` keeps the compiler from removing writes that nobody reads.
+        self.0.fill(0);
+        std::hint::black_box(&self.0);
+    }
+}

@@ -1,0 +1,206 @@
+//! What every wire language must be able to do. Owns: [`Dialect`], [`Decoder`], [`Frame`] and the kinds of mistakes.
+//! Never: knows a link, a session or an actor. A dialect turns bytes into [`Request`]s and replies and events into
+//! [`Frame`]s, and nothing else.
+
+use crate::command::Request;
+use crate::dialects::DIALECTS;
+use crate::event::Event;
+use crate::ids::RequestId;
+use crate::reply::Reply;
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::fmt;
+
+/// A dialect by its place in [`DIALECTS`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DialectId(u8);
+
+impl DialectId {
+    /// The dialect of that name, as settings write it.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        let at = DIALECTS.iter().position(|dialect| dialect.name() == name)?;
+        u8::try_from(at).ok().map(Self)
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..DIALECTS.len()).filter_map(|at| u8::try_from(at).ok().map(Self))
+    }
+
+    /// Its place in [`DIALECTS`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The dialect itself.
+    #[must_use]
+    pub fn get(self) -> &'static dyn Dialect {
+        DIALECTS[self.index()]
+    }
+}
+
+impl fmt::Debug for DialectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.get().name())
+    }
+}
+
+/// How bytes come: a dialect frames for itself on a stream, and takes each message whole where the link has messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carrier {
+    /// TCP, TLS, in memory: bytes that may be split anywhere.
+    Stream,
+    /// WebSocket: one frame a message.
+    Message,
+}
+
+/// Bounds that a decoder keeps, from the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of one request.
+    pub frame_bytes: usize,
+    /// Levels of nesting in one request.
+    pub depth: usize,
+    /// Fields of one object.
+    pub fields: usize,
+}
+
+/// One unit to send. Cheap to clone: all clones share the bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    wire: Bytes,
+    head: u8,
+    tail: u8,
+}
+
+impl Frame {
+    /// `wire` as it travels on a stream, of which the first `head` and the last `tail` bytes are the stream's framing.
+    ///
+    /// # Panics
+    /// Where `wire` is shorter than `head + tail`: a fault of the dialect that made it.
+    #[must_use]
+    pub fn new(wire: Bytes, head: u8, tail: u8) -> Self {
+        assert!(wire.len() >= usize::from(head) + usize::from(tail), "a frame is shorter than its own framing");
+        Self { wire, head, tail }
+    }
+
+    /// The bytes for a stream, framing included.
+    #[must_use]
+    pub fn wire(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// The bytes for a link that has messages: the frame without the stream's framing.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        self.wire.slice(usize::from(self.head)..self.wire.len() - usize::from(self.tail))
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({})", self.wire.escape_ascii())
+    }
+}
+
+/// The frames of one reply: one, except where a list does not fit.
+pub type Frames = SmallVec<[Frame; 1]>;
+
+/// How a client frames what it sends, where a dialect leaves that open and it matters for what it can read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    /// Nothing was received yet that tells; to be treated as [`Style::Paced`].
+    Undecided,
+    /// The client reads one frame after the other, however they arrive.
+    Streaming,
+    /// The client takes whatever one read returns for one frame: never send two close together.
+    Paced,
+}
+
+/// What is wrong with bytes that are no request. Each has one stable word per dialect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum MistakeKind {
+    /// Not this dialect at all: after one last frame the connection closes.
+    Malformed,
+    /// Longer than [`Limits::frame_bytes`]: the connection closes.
+    TooLarge,
+    /// Deeper than [`Limits::depth`]: the connection closes.
+    TooDeep,
+    /// A well-formed frame with a command that does not exist.
+    UnknownCommand,
+    /// A command without one of its fields.
+    MissingField,
+    /// A field of another type than the command's.
+    WrongType,
+    /// A field whose value means nothing.
+    BadValue,
+}
+
+impl MistakeKind {
+    /// Whether the rest of the stream cannot be understood any more.
+    #[must_use]
+    pub fn is_fatal(self) -> bool {
+        matches!(self, Self::Malformed | Self::TooLarge | Self::TooDeep)
+    }
+}
+
+/// Bytes that are no request, said in a way that helps whoever wrote the client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistake {
+    /// The client's number for it, where it could be read.
+    pub request: RequestId,
+    /// What is wrong.
+    pub kind: MistakeKind,
+    /// Where or which, in a few words; never echoes a password.
+    pub detail: String,
+}
+
+/// What a decoder found.
+#[derive(Debug)]
+pub enum Decoded {
+    /// All input is taken, and no request is complete.
+    Need,
+    /// One request; there may be more in the input.
+    Request(Box<Request>),
+    /// No request; where its kind is fatal, nothing more can be decoded.
+    Mistake(Mistake),
+}
+
+/// One connection's half-read input.
+pub trait Decoder: Send {
+    /// Takes bytes off the front of `input` until one request is complete or `input` is empty. Linear in the bytes
+    /// given, however they are split; keeps at most [`Limits::frame_bytes`], and no allocation between frames.
+    /// On [`Carrier::Message`], `input` is one whole message.
+    fn decode(&mut self, input: &mut &[u8]) -> Decoded;
+
+    /// Whether part of a frame has been taken and its rest is awaited.
+    fn is_midway(&self) -> bool;
+
+    /// How this client frames what it sends, as far as that has been seen.
+    fn style(&self) -> Style;
+}
+
+/// One wire language, both directions.
+pub trait Dialect: Send + Sync {
+    /// Its name in settings and on the `listening` line.
+    fn name(&self) -> &'static str;
+
+    /// A decoder for a new connection.
+    fn decoder(&self, carrier: Carrier, limits: Limits) -> Box<dyn Decoder>;
+
+    /// The reply to a request; none where the language has no answer to it.
+    fn reply(&self, request: RequestId, reply: &Reply, carrier: Carrier) -> Frames;
+
+    /// The word for a mistake.
+    fn mistake(&self, mistake: &Mistake) -> Frame;
+
+    /// An event, or `None` where the language has no word for it. Depends on the event alone.
+    fn event(&self, event: &Event) -> Option<Frame>;
+
+    /// A frame without meaning that makes a client look at what it has received, where there is such a thing.
+    fn nudge(&self) -> Option<Frame> {
+        None
+    }
+}

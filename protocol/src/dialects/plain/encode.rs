@@ -1,0 +1,301 @@
+//! Replies, events and mistakes into objects. Owns: the keys of everything the server says, in the document's order,
+//! one compact object and one newline each. Never: copies anything that a client wrote as it stood.
+
+use super::words;
+use crate::body::{Body, BodyKind, FileLength};
+use crate::command::{Peer, Verb};
+use crate::dialect::{Frame, Mistake};
+use crate::event::{Event, GroupRef, Person};
+use crate::names::Name;
+use crate::reply::{PastMessage, Refusal, Reply, Roster};
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+
+/// Most replies and notices: a word, and whom or what it is about. The order of the fields is the order on the wire.
+#[derive(Serialize, Default)]
+struct Answer<'a> {
+    cmd: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    friend: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    add: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PrivateChat<'a> {
+    cmd: &'static str,
+    user_from: &'a Name,
+    user_to: &'a Name,
+    text: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct GroupChat<'a> {
+    cmd: &'static str,
+    user: &'a Name,
+    group: &'a Name,
+    text: Cow<'a, str>,
+}
+
+/// Both sides of a transfer are told the same way.
+#[derive(Serialize)]
+struct FilePort<'a> {
+    cmd: &'static str,
+    port: u16,
+    #[serde(serialize_with = "length_as_said")]
+    length: FileLength,
+    filename: &'a str,
+    user: &'a Name,
+}
+
+#[derive(Serialize)]
+struct History<'a> {
+    cmd: &'static str,
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    friend: Option<&'a Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a Name>,
+    messages: Vec<Line<'a>>,
+    more: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    seq: u64,
+    user: &'a Name,
+    text: Cow<'a, str>,
+    time: u64,
+}
+
+impl<'a> Line<'a> {
+    fn of(past: &'a PastMessage) -> Self {
+        Self { seq: past.seq.0, user: &past.from.name, text: text(&past.body), time: past.at_ms }
+    }
+}
+
+fn length_as_said<S: Serializer>(length: &FileLength, serializer: S) -> Result<S::Ok, S::Error> {
+    if length.as_text { serializer.collect_str(&length.bytes) } else { serializer.serialize_u64(length.bytes) }
+}
+
+/// The one object that answers a request, or none for `offline`, which has no reply.
+pub(super) fn reply(reply: &Reply) -> Option<Frame> {
+    let success = |verb| Answer { cmd: words::reply_to(verb), result: Some("success"), ..Answer::default() };
+    let frame = match reply {
+        Reply::LoggedOut => return None,
+        Reply::Registered { .. } => frame(&success(Verb::Register)),
+        Reply::LoggedIn(roster) => logged_in(roster),
+        Reply::Pong => frame(&success(Verb::Ping)),
+        Reply::FriendAdded { friend } => frame(&Answer { friend: name_of(friend), ..success(Verb::AddFriend) }),
+        Reply::FriendRequested { friend } => {
+            frame(&Answer { result: Some(REQUESTED), friend: name_of(friend), ..success(Verb::AddFriend) })
+        }
+        Reply::FriendAnswered { asker, .. } => frame(&Answer { friend: name_of(asker), ..success(Verb::AnswerFriend) }),
+        Reply::FriendRemoved { friend } => frame(&Answer { friend: name_of(friend), ..success(Verb::RemoveFriend) }),
+        Reply::Friends(friends) => {
+            let online = joined(friends.iter().filter(|(_, online)| *online).map(|(friend, _)| &friend.name));
+            let all = joined(friends.iter().map(|(friend, _)| &friend.name));
+            frame(&Answer { friend: Some(&all), online: Some(&online), ..success(Verb::ListFriends) })
+        }
+        Reply::Groups(groups) => {
+            let all = joined(groups.iter().map(|group| &group.name));
+            frame(&Answer { group: Some(&all), ..success(Verb::ListGroups) })
+        }
+        Reply::PolicySet { add, message } => frame(&Answer {
+            add: Some(words::friend_policy(*add)),
+            message: Some(words::message_policy(*message)),
+            ..success(Verb::SetPolicy)
+        }),
+        Reply::PasswordChanged => frame(&success(Verb::ChangePassword)),
+        Reply::GroupCreated { group } => frame(&Answer { group: name_of_group(group), ..success(Verb::CreateGroup) }),
+        Reply::Joined { group } => frame(&Answer { group: name_of_group(group), ..success(Verb::JoinGroup) }),
+        Reply::JoinRequested { group } => {
+            frame(&Answer { result: Some(REQUESTED), group: name_of_group(group), ..success(Verb::JoinGroup) })
+        }
+        Reply::JoinAnswered { group, member, .. } => {
+            frame(&Answer { member: name_of(member), group: name_of_group(group), ..success(Verb::AnswerJoin) })
+        }
+        Reply::Left { group } => frame(&Answer { group: name_of_group(group), ..success(Verb::LeaveGroup) }),
+        Reply::Members { group, members } => {
+            let all = joined(members.iter().map(|member| &member.name));
+            // The document's reply has no `result` here.
+            let cmd = words::reply_to(Verb::ListMembers);
+            frame(&Answer { cmd, member: Some(&all), group: name_of_group(group), ..Answer::default() })
+        }
+        Reply::Sent { verb, .. } => frame(&success(*verb)),
+        Reply::History { peer, peer_name, messages, more } => history(peer, peer_name, messages, *more),
+        Reply::FilePort { port, length, name, to } => frame(&FilePort {
+            cmd: "send_file_port_reply",
+            port: *port,
+            length: *length,
+            filename: name,
+            user: &to.name,
+        }),
+        Reply::Refused { verb, refusal, about } => refused(*verb, *refusal, about.as_deref()),
+    };
+    Some(frame)
+}
+
+/// The word for "not yet: the other is asked".
+const REQUESTED: &str = "request_sent";
+
+fn logged_in(roster: &Roster) -> Frame {
+    let friends = joined(roster.friends.iter().map(|(friend, _)| &friend.name));
+    let groups = joined(roster.groups.iter().map(|group| &group.name));
+    frame(&Answer {
+        cmd: words::reply_to(Verb::Login),
+        result: Some("success"),
+        friend: Some(&friends),
+        group: Some(&groups),
+        id: Some(&roster.me.id.to_string()),
+        ..Answer::default()
+    })
+}
+
+fn history(peer: &Peer, peer_name: &Name, messages: &[PastMessage], more: bool) -> Frame {
+    let (friend, group) = match peer {
+        Peer::User(_) => (Some(peer_name), None),
+        Peer::Group(_) => (None, Some(peer_name)),
+    };
+    let messages = messages.iter().map(Line::of).collect();
+    frame(&History { cmd: words::reply_to(Verb::History), result: "success", friend, group, messages, more })
+}
+
+fn refused(verb: Verb, refusal: Refusal, about: Option<&str>) -> Frame {
+    let result = words::refusal(verb, refusal);
+    let explained = result == "failure" || matches!(refusal, Refusal::BadName(_));
+    let detail = explained.then(|| refusal.to_string());
+    let mut answer =
+        Answer { cmd: words::reply_to(verb), result: Some(result), detail: detail.as_deref(), ..Answer::default() };
+    // Where a window per person or group is open, the client needs to know which. Elsewhere the document has nothing.
+    match verb {
+        Verb::SendPrivate => answer.user_to = about,
+        Verb::ListMembers => answer.group = about,
+        _ => {}
+    }
+    frame(&answer)
+}
+
+/// The object that tells an event.
+pub(super) fn event(event: &Event) -> Frame {
+    match event {
+        Event::FriendOnline { friend } => about_friend("friend_login", friend),
+        Event::FriendOffline { friend } => about_friend("friend_offline", friend),
+        // The document puts the new friend's name into `result`.
+        Event::FriendAdded { friend } => {
+            frame(&Answer { cmd: "add_friend_reply", result: name_of(friend), ..Answer::default() })
+        }
+        Event::FriendRequested { asker } => about_friend("add_request", asker),
+        Event::FriendRejected { friend } => about_friend("add_rejected", friend),
+        Event::FriendRemoved { friend } => about_friend("friend_removed", friend),
+        Event::JoinRequested { group, asker } => frame(&Answer {
+            cmd: "add_group_request",
+            user: name_of(asker),
+            group: name_of_group(group),
+            ..Answer::default()
+        }),
+        Event::JoinAnswered { group, accepted } => frame(&Answer {
+            cmd: words::reply_to(Verb::JoinGroup),
+            result: Some(if *accepted { "success" } else { "rejected" }),
+            group: name_of_group(group),
+            ..Answer::default()
+        }),
+        Event::Private { from, to, body, .. } => {
+            frame(&PrivateChat { cmd: "private_chat", user_from: &from.name, user_to: &to.name, text: text(body) })
+        }
+        Event::Posted { from, group, body, .. } => {
+            frame(&GroupChat { cmd: "group_chat", user: &from.name, group: &group.name, text: text(body) })
+        }
+        Event::FileOffered { from, port, length, name } => frame(&FilePort {
+            cmd: "recv_file_port_reply",
+            port: *port,
+            length: *length,
+            filename: name,
+            user: &from.name,
+        }),
+        Event::TransferFailed { end } => frame(&Answer {
+            cmd: words::reply_to(Verb::OfferFile),
+            result: Some(words::transfer_end(*end)),
+            ..Answer::default()
+        }),
+        Event::Closing { reason } => {
+            let (result, detail) = words::closing(*reason);
+            error(result, detail)
+        }
+    }
+}
+
+/// The object that tells a mistake.
+pub(super) fn mistake(mistake: &Mistake) -> Frame {
+    error(words::mistake(mistake.kind), &mistake.detail)
+}
+
+fn error(result: &str, detail: &str) -> Frame {
+    frame(&Answer { cmd: "error", result: Some(result), detail: Some(detail), ..Answer::default() })
+}
+
+fn about_friend(cmd: &str, friend: &Person) -> Frame {
+    frame(&Answer { cmd, friend: name_of(friend), ..Answer::default() })
+}
+
+fn name_of(person: &Person) -> Option<&str> {
+    Some(person.name.as_str())
+}
+
+fn name_of_group(group: &GroupRef) -> Option<&str> {
+    Some(group.name.as_str())
+}
+
+/// Names in a row, as clients split them: `|` between them, none at the end, nothing for none.
+fn joined<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+    let mut list = String::new();
+    for name in names {
+        if !list.is_empty() {
+            list.push('|');
+        }
+        list.push_str(name.as_str());
+    }
+    list
+}
+
+/// A body as this dialect can say it. Other dialects send pictures and voices; here they are told, not sent.
+fn text(body: &Body) -> Cow<'_, str> {
+    if let Some(text) = body.as_text() {
+        return Cow::Borrowed(text);
+    }
+    let what = match body.kind {
+        BodyKind::Image => "image",
+        BodyKind::File => "file",
+        BodyKind::Voice => "voice",
+        BodyKind::Text | BodyKind::Custom(_) => "message of another kind",
+    };
+    Cow::Owned(format!("[{what}, {} bytes]", body.data.len()))
+}
+
+fn frame(object: &impl Serialize) -> Frame {
+    /// Most objects fit; a longer one grows.
+    const USUAL: usize = 192;
+    let mut wire = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut wire, object).expect("plain fields are written into memory, which cannot fail");
+    wire.push(b'\n');
+    Frame::new(Bytes::from(wire), 0, 1)
+}

@@ -1,0 +1,48 @@
+//! Numbers that name things. Owns: one newtype per kind, so that a user is never passed for a group.
+//! Never: gives numbers out (the store does that).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// An account. Given out once by the store, from 10000 upwards, never reused.
+    UserId
+}
+number! {
+    /// A group. Given out once by the store, from 1 upwards, never reused.
+    GroupId
+}
+number! {
+    /// A live connection. Drawn from the system's random source, so that nobody can guess another's.
+    SessionId
+}
+number! {
+    /// A place in a conversation or an inbox: contiguous from 1, never reused. 0 means "before the first".
+    Seq
+}
+number! {
+    /// The client's own number for a request, in the dialects that have one; 0 in those that do not.
+    RequestId
+}
+
+impl Seq {
+    /// The place after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}

@@ -1,0 +1,27 @@
+//! What is said: the whole language between people and this server, and how each dialect writes it.
+//!
+//! Owns: identifiers and the rules of names, [`Command`], [`Reply`], [`Event`], and the [`Dialect`]s that turn
+//! bytes into the first and the other two into bytes.
+//!
+//! Never: a clock, a socket, an actor, a thread, a setting read from a file. Everything here is a pure function of
+//! its arguments, so that a test needs nothing but values.
+
+pub mod body;
+pub mod command;
+pub mod dialect;
+pub mod dialects;
+pub mod event;
+pub mod ids;
+pub mod names;
+pub mod outgoing;
+pub mod reply;
+
+pub use body::{Body, BodyKind, FileLength, Secret};
+pub use command::{Claim, Command, Peer, Request, Verb, Verdict, WhichGroup, Who};
+pub use dialect::{Carrier, Decoded, Decoder, Dialect, DialectId, Frame, Frames, Limits, Mistake, MistakeKind, Style};
+pub use dialects::DIALECTS;
+pub use event::{ClosingReason, Event, GroupRef, Person, TransferEnd};
+pub use ids::{GroupId, RequestId, Seq, SessionId, UserId};
+pub use names::{Name, NameError, NameKey};
+pub use outgoing::Outgoing;
+pub use reply::{FriendPolicy, JoinPolicy, MessagePolicy, PastMessage, Refusal, Reply, Roster};

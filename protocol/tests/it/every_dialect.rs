@@ -1,0 +1,177 @@
+//! What must hold for every dialect in the table, whatever it looks like on the wire.
+
+use crate::support::{LIMITS, hear};
+use proptest::prelude::*;
+use protocol::{Carrier, DIALECTS, Decoded, Dialect, MistakeKind};
+
+/// Frames that the dialect takes, one request each.
+fn samples(dialect: &dyn Dialect) -> Vec<Vec<u8>> {
+    let texts: &[&str] = match dialect.name() {
+        "plain" => &[
+            "{\"cmd\":\"register\",\"user\":\"小明\",\"password\":\"11\\\"11}\\\\\"};\n",
+            "{\n    \"cmd\": \"login\",\n    \"password\": \"11111\",\n    \"user\": \"\\u5c0f\\u660e\"\n}\n",
+            "{\"cmd\":\"private_chat\",\"user_from\":\"小明\",\"user_to\":\"小花\",\"text\":\"你好 👋🏽 {[}\"}",
+            "{\"cmd\":\"send_file\",\"from_user\":\"a\",\"to_user\":\"b\",\"length\":10000,\"filename\":\"C:\\\\x.txt\"}\0",
+            "  {\"cmd\":\"ping\",\"x\":[{\"y\":[1,2.5,-3,null,true]},{}]}\r\n",
+        ],
+        other => panic!("give the dialect {other} its samples"),
+    };
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// The beginning of a frame that never ends.
+fn endless(dialect: &dyn Dialect) -> (&'static [u8], u8) {
+    match dialect.name() {
+        "plain" => (br#"{"cmd":"private_chat","user_from":"a","user_to":"b","text":""#, b'a'),
+        other => panic!("give the dialect {other} an endless frame"),
+    }
+}
+
+/// Feeds `first` and then pieces of `filler` until the decoder gives up; gives the mistake and the bytes it took.
+fn until_refused(dialect: &dyn Dialect, first: &[u8], filler: &[u8], most: usize) -> Option<(MistakeKind, usize)> {
+    let mut decoder = dialect.decoder(Carrier::Stream, LIMITS);
+    let mut fed = 0;
+    let mut piece = first;
+    while fed < most {
+        fed += piece.len();
+        let mut input = piece;
+        if let Decoded::Mistake(mistake) = decoder.decode(&mut input) {
+            assert!(!decoder.is_midway(), "nothing is kept of what is refused");
+            return Some((mistake.kind, fed));
+        }
+        piece = filler;
+    }
+    None
+}
+
+#[test]
+fn a_stream_may_be_split_at_every_byte() {
+    for dialect in DIALECTS {
+        let samples = samples(dialect);
+        let stream = samples.concat();
+        let (whole, style) = hear(dialect, [stream.as_slice()]);
+        assert_eq!(whole.iter().filter(|heard| heard.is_ok()).count(), samples.len());
+        for at in 0..=stream.len() {
+            let (heard, style_heard) = hear(dialect, [&stream[..at], &stream[at..]]);
+            assert_eq!((heard, style_heard), (whole.clone(), style), "{} split at {at}", dialect.name());
+        }
+        assert_eq!(hear(dialect, stream.chunks(1)), (whole, style), "{} byte by byte", dialect.name());
+    }
+}
+
+#[test]
+fn every_sample_is_one_message_too() {
+    for dialect in DIALECTS {
+        for sample in samples(dialect) {
+            let mut decoder = dialect.decoder(Carrier::Message, LIMITS);
+            assert!(matches!(decoder.decode(&mut sample.as_slice()), Decoded::Request(_)));
+            assert!(!decoder.is_midway());
+        }
+    }
+}
+
+#[test]
+fn a_frame_without_end_is_refused_as_soon_as_it_is_too_long() {
+    for dialect in DIALECTS {
+        let (start, filler) = endless(dialect);
+        let piece = vec![filler; 16 * 1024];
+        let (kind, fed) = until_refused(dialect, start, &piece, 64 << 20).unwrap();
+        assert_eq!(kind, MistakeKind::TooLarge);
+        assert!(fed <= LIMITS.frame_bytes + piece.len(), "{fed} bytes were taken");
+    }
+}
+
+#[test]
+fn bombs_are_refused_early() {
+    for dialect in DIALECTS {
+        let lists = vec![b'['; 100_000];
+        let (heard, _) = hear(dialect, [lists.as_slice()]);
+        assert!(heard.len() == 1 && heard[0].as_ref().is_err_and(|mistake| mistake.kind.is_fatal()));
+        for filler in [b"     ", b"[[[[[", b"{\"a\":", b"\0\0\0\0\0", b"55555", b"{{{{{", b"\xff\xff\xff\xff\xff"] {
+            let piece = filler.repeat(4_096);
+            let refused = until_refused(dialect, &piece, &piece, 64 << 20);
+            let (kind, fed) = refused.unwrap_or_else(|| panic!("endless {filler:?} is taken"));
+            assert!(kind.is_fatal() && fed <= LIMITS.frame_bytes + piece.len(), "{kind:?} {fed}");
+        }
+    }
+}
+
+#[test]
+fn after_a_fatal_mistake_nothing_is_decoded() {
+    for dialect in DIALECTS {
+        let mut decoder = dialect.decoder(Carrier::Stream, LIMITS);
+        let garbage = b"\xff]]]\xff\xff\xff\xff".repeat(20_000);
+        let mut input = garbage.as_slice();
+        assert!(matches!(decoder.decode(&mut input), Decoded::Mistake(mistake) if mistake.kind.is_fatal()));
+        for sample in samples(dialect) {
+            let mut input = sample.as_slice();
+            assert!(matches!(decoder.decode(&mut input), Decoded::Need));
+            assert!(input.is_empty() && !decoder.is_midway());
+        }
+    }
+}
+
+/// Bytes that come near to meaning something.
+fn near_misses() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop_oneof![
+        prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            ":",
+            ",",
+            ";",
+            "\n",
+            "\r\n",
+            "\r",
+            "\0",
+            " ",
+            "1e3",
+            "-",
+            "nul",
+            "null",
+            "\"cmd\":",
+            "\"ping\"",
+            "\"login\"",
+            "\"user\":\"小明\"",
+            "{\"cmd\":\"ping\"}",
+            "{\"cmd\":\"get_friend\"}\n",
+            "\"password\":\"p\"",
+            "\\u",
+            "\\ud83d",
+            "\u{fe0f}",
+            "😀",
+            "{\"cmd\":\"offline\",\"user\":\"a\"};",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..6),
+    ];
+    prop::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        for dialect in DIALECTS {
+            hear(dialect, [bytes.as_slice()]);
+            let mut decoder = dialect.decoder(Carrier::Message, LIMITS);
+            let _ = decoder.decode(&mut bytes.as_slice());
+        }
+    }
+
+    #[test]
+    fn where_the_input_is_split_changes_nothing(bytes in near_misses(), cuts in prop::collection::vec(0usize..200, 0..8)) {
+        for dialect in DIALECTS {
+            let whole = hear(dialect, [bytes.as_slice()]);
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]);
+            prop_assert_eq!(hear(dialect, pieces), whole.clone());
+            prop_assert_eq!(hear(dialect, bytes.chunks(1)), whole);
+        }
+    }
+}

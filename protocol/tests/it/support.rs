@@ -1,0 +1,64 @@
+//! What the tests share: feeding bytes to a decoder, and people and groups to talk about.
+
+use protocol::{
+    Carrier, Decoded, Dialect, DialectId, GroupId, GroupRef, Limits, Mistake, Name, Person, Request, Style, UserId,
+};
+
+pub const LIMITS: Limits = Limits { frame_bytes: 65_536, depth: 16, fields: 64 };
+
+/// What came out of a decoder: requests and mistakes in their order.
+pub type Heard = Vec<Result<Request, Mistake>>;
+
+pub fn plain() -> &'static dyn Dialect {
+    DialectId::by_name("plain").unwrap().get()
+}
+
+/// Feeds pieces to a new decoder.
+pub fn hear<'a>(dialect: &dyn Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Heard, Style) {
+    let mut decoder = dialect.decoder(Carrier::Stream, LIMITS);
+    let mut heard = Heard::new();
+    for mut input in pieces {
+        loop {
+            let before = input.len();
+            match decoder.decode(&mut input) {
+                Decoded::Need => {
+                    assert!(input.is_empty(), "a decoder that needs more has taken all");
+                    break;
+                }
+                Decoded::Request(request) => heard.push(Ok(*request)),
+                Decoded::Mistake(mistake) => heard.push(Err(mistake)),
+            }
+            assert!(input.len() < before || before == 0, "a decoder takes something or needs more");
+            if input.is_empty() {
+                break;
+            }
+        }
+    }
+    (heard, decoder.style())
+}
+
+pub fn hear_plain(text: &str) -> Heard {
+    hear(plain(), [text.as_bytes()]).0
+}
+
+/// The one request that a text is.
+pub fn request(text: &str) -> Request {
+    let mut heard = hear_plain(text);
+    assert_eq!(heard.len(), 1, "{text}");
+    heard.pop().unwrap().unwrap_or_else(|mistake| panic!("{text}: {mistake:?}"))
+}
+
+/// The one mistake that a text is.
+pub fn mistake(text: &str) -> Mistake {
+    let mut heard = hear_plain(text);
+    assert_eq!(heard.len(), 1, "{text}");
+    heard.pop().unwrap().unwrap_err()
+}
+
+pub fn person(id: u64, name: &str) -> Person {
+    Person { id: UserId(id), name: Name::parse(name).unwrap() }
+}
+
+pub fn group(id: u64, name: &str) -> GroupRef {
+    GroupRef { id: GroupId(id), name: Name::parse(name).unwrap() }
+}
