@@ -29,4 +29,5 @@ pub mod session;
 pub mod settings;
 pub mod store;
 pub mod system;
+pub mod testing;
 pub mod transfer;

@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// One command, one handler. `found` is what the last look-up of a name in this command found.
-    fn run(&mut self, ticket: Ticket, command: Command, found: Option<Found>) {
+    fn run(&mut self, ticket: Ticket, command: Command, found: Option<&Found>) {
         let Some(me) = self.member.as_ref().map(|member| member.me.id) else {
             return self.run_as_guest(ticket, command);
         };
@@ -156,7 +156,7 @@ impl Session {
 
     fn found(&mut self, ticket: Ticket, found: Found) {
         match self.pending.take() {
-            Some(pending) if pending.ticket == ticket => self.run(ticket, pending.command, Some(found)),
+            Some(pending) if pending.ticket == ticket => self.run(ticket, pending.command, Some(&found)),
             other => self.pending = other,
         }
     }

@@ -303,7 +303,7 @@ impl Session {
             self.ending = Ending::Gone;
             return;
         }
-        if self.ending == Ending::No && (due(self.frame_due()) || due(self.login_due()) || due(self.idle_due())) {
+        if due(self.frame_due()) || due(self.login_due()) || due(self.idle_due()) {
             return self.condemn(ClosingReason::TimedOut);
         }
         if due(self.answer_due()) {
@@ -332,21 +332,31 @@ impl Session {
         }
     }
 
+    // Each of these is `None` where nothing would come of it: an alarm for nothing would ring for ever.
+
     fn frame_due(&self) -> Option<Instant> {
+        if self.ending != Ending::No {
+            return None;
+        }
         Some(self.clock.midway_since? + Duration::from_secs(self.house.settings.session.frame_timeout_s))
     }
 
     fn login_due(&self) -> Option<Instant> {
         let allowed = Duration::from_secs(self.house.settings.session.login_timeout_s);
-        (self.member.is_none() && self.entering.is_none()).then(|| self.clock.guest_since + allowed)
+        let guest = self.member.is_none() && self.entering.is_none() && self.ending == Ending::No;
+        guest.then(|| self.clock.guest_since + allowed)
     }
 
     fn idle_due(&self) -> Option<Instant> {
         let allowed = self.house.settings.session.idle_timeout_s;
-        (allowed > 0 && self.member.is_some()).then(|| self.clock.heard + Duration::from_secs(allowed))
+        (allowed > 0 && self.member.is_some() && self.ending == Ending::No)
+            .then(|| self.clock.heard + Duration::from_secs(allowed))
     }
 
     fn answer_due(&self) -> Option<Instant> {
+        if self.ending.is_deaf() {
+            return None;
+        }
         Some(self.answers.oldest()? + Duration::from_secs(self.house.settings.session.answer_timeout_s))
     }
 
@@ -363,7 +373,8 @@ impl Session {
         let every = self.manners().nudge_every;
         let last = self.outbox.last_frame().filter(|last| *last >= self.clock.heard)?;
         let next = self.clock.nudged.map_or(last, |nudged| nudged.max(last)) + every;
-        (!every.is_zero() && self.outbox.is_empty() && next <= last + self.manners().nudge_for).then_some(next)
+        let quiet = self.outbox.is_empty() && self.ending == Ending::No;
+        (!every.is_zero() && quiet && next <= last + self.manners().nudge_for).then_some(next)
     }
 
     /// Wakes the session when the next thing is due. An alarm that rings early is set again; one that rings later than

@@ -100,6 +100,10 @@ pub(super) fn open(data: &Path, settings: &StorageSettings, accept_loss: bool) -
         }
         Err(OpenError::BehindHighWater { path: path.clone(), database: found, high_water: expected })
     };
+    // A first start that was cut off, or a restored backup, may have no log; the strict way refuses that for its own
+    // sake. The high water says whether anything is lost.
+    let bare = exists && (expected == 0 || !has_log(&path).map_err(|source| unreadable(&path, source))?);
+    let recovery = if bare { Recovery::UpToDamage } else { Recovery::Strict };
     if exists {
         let families = Rocks::families_on_disk(&path).map_err(|error| refused(&path, error))?;
         if let Some(found) = families.iter().find(|name| !known_family(name)) {
@@ -109,7 +113,7 @@ pub(super) fn open(data: &Path, settings: &StorageSettings, accept_loss: bool) -
         // Opening writes: it replays the log into tables and deletes it. What is to be refused must stay as it is.
         // Where families are missing, an earlier start was cut off before anything was stored.
         if !accept_loss && Family::ALL.iter().all(|family| families.iter().any(|name| name == family.name())) {
-            let found = Rocks::look(&path, settings).map_err(|error| refused(&path, error))?;
+            let found = Rocks::look(&path, settings, recovery).map_err(|error| refused(&path, error))?;
             whole(found.db().latest_sequence_number())?;
         }
     } else {
@@ -120,9 +124,15 @@ pub(super) fn open(data: &Path, settings: &StorageSettings, accept_loss: bool) -
         Some(water) => water,
         None => HighWater::create(&water_path, 0).map_err(|source| unreadable(&water_path, source))?,
     };
-    let rocks =
-        if accept_loss { salvage::open(&path, settings) } else { Rocks::open(&path, settings, Recovery::Strict) }
-            .map_err(|error| refused(&path, error))?;
+    if accept_loss && exists {
+        salvage::rewrite(&path, settings)
+    } else if bare {
+        Rocks::open(&path, settings, recovery).map(drop) // makes a log
+    } else {
+        Ok(())
+    }
+    .map_err(|error| refused(&path, error))?;
+    let rocks = Rocks::open(&path, settings, Recovery::Strict).map_err(|error| refused(&path, error))?;
     fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(|source| unreadable(&path, source))?;
     whole(rocks.db().latest_sequence_number())?;
     migrate(&rocks, &path)?;
@@ -136,6 +146,15 @@ pub(super) fn open(data: &Path, settings: &StorageSettings, accept_loss: bool) -
         HighWater::create(&water_path, found).map_err(|source| unreadable(&water_path, source))?
     };
     Ok(Opened { rocks, high_water, lock })
+}
+
+fn has_log(path: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        if Path::new(&entry?.file_name()).extension().is_some_and(|extension| extension == "log") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn known_family(name: &str) -> bool {

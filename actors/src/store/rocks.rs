@@ -30,7 +30,7 @@ impl Rocks {
     /// Opens for writing; creates what is missing.
     pub(super) fn open(path: &Path, settings: &StorageSettings, recovery: Recovery) -> Result<Self, rocksdb::Error> {
         let tuning = Tuning::new(settings);
-        let mut options = tuning.database(settings, recovery);
+        let mut options = tuning.database(settings, recovery)?;
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         let db = DB::open_cf_descriptors(&options, path, tuning.families(settings))?;
@@ -38,9 +38,9 @@ impl Rocks {
     }
 
     /// Opens without changing a byte, and without a lock: to see what opening would find.
-    pub(super) fn look(path: &Path, settings: &StorageSettings) -> Result<Self, rocksdb::Error> {
+    pub(super) fn look(path: &Path, settings: &StorageSettings, recovery: Recovery) -> Result<Self, rocksdb::Error> {
         let tuning = Tuning::new(settings);
-        let options = tuning.database(settings, Recovery::Strict);
+        let options = tuning.database(settings, recovery)?;
         let db = DB::open_cf_descriptors_read_only(&options, path, tuning.families(settings), false)?;
         Ok(Self { db })
     }
@@ -106,15 +106,18 @@ impl Tuning {
         Self { cache, buffers }
     }
 
-    fn database(&self, settings: &StorageSettings, recovery: Recovery) -> Options {
-        let mut options = Options::default();
+    fn database(&self, settings: &StorageSettings, recovery: Recovery) -> Result<Options, rocksdb::Error> {
+        // A log that is not the newest says nothing about its end being whole, and the high water only guards the newest:
+        // so each log names its predecessor's last number and size. Only by string: the crate has no setter.
+        let verify = format!("track_and_verify_wals={}", recovery == Recovery::Strict);
+        let mut options = Options::default().get_options_from_string(verify)?;
         // Point in time, the default, opens silently without everything behind a flipped bit.
         options.set_wal_recovery_mode(match recovery {
             Recovery::Strict => DBRecoveryMode::TolerateCorruptedTailRecords,
             Recovery::UpToDamage => DBRecoveryMode::PointInTime,
             Recovery::AroundDamage => DBRecoveryMode::SkipAnyCorruptedRecord,
         });
-        // A closed log that is missing or short is noticed even where later ones are whole.
+        // A closed log that is missing or short is noticed even where it is the only one.
         options.set_track_and_verify_wals_in_manifest(recovery == Recovery::Strict);
         // Small tables are flushed late and would keep every log since: a restart replays no more than this.
         options
@@ -132,7 +135,7 @@ impl Tuning {
         // Left at their defaults on purpose: manual_wal_flush (off: with it, any error of the log is fatal),
         // recycle_log_file_num (0: old contents behind the end would look like records), no prefix extractor (a plain
         // seek over one silently returns nothing at times).
-        options
+        Ok(options)
     }
 
     fn families(&self, settings: &StorageSettings) -> Vec<ColumnFamilyDescriptor> {

@@ -5,7 +5,7 @@
 //!
 //! | family | key | value |
 //! | --- | --- | --- |
-//! | `state` | a [`Table`] byte, then its parts | a version byte, then postcard (`rows.rs`) |
+//! | `state` | a `Table` byte, then its parts | a version byte, then postcard (`rows.rs`) |
 //! | `log` | a conversation, then a place in it | a message, once |
 //! | `inbox` | a user, then a place in its inbox | a pointer into the log, or a notice |
 //!
@@ -18,7 +18,7 @@ use protocol::{GroupId, Seq, UserId};
 use smallvec::SmallVec;
 
 /// The version of all that this file describes. A database with a newer one is not opened; one with an older one is
-/// brought forward by [`MIGRATIONS`].
+/// brought forward by `MIGRATIONS`.
 pub const SCHEMA_VERSION: u64 = 1;
 
 /// The first account's number.

@@ -16,13 +16,13 @@ impl Session {
         from: UserId,
         to: &Who,
         body: &Body,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
         if body.data.len() > self.house.settings.message.max_bytes {
             self.refuse(ticket, Refusal::TooLarge);
             return None;
         }
-        let to = known!(self, ticket, self.find_user(to, found.as_ref()), NoSuchUser);
+        let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
         let origin = self.origin(ticket)?;
         let online_only = !self.manners().store_offline;
         let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, origin };
@@ -36,13 +36,13 @@ impl Session {
         from: UserId,
         group: &WhichGroup,
         body: &Body,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
         if body.data.len() > self.house.settings.message.max_bytes {
             self.refuse(ticket, Refusal::TooLarge);
             return None;
         }
-        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
         let origin = self.origin(ticket)?;
         let echo = self.manners().group_echo;
         match self.member.as_ref().and_then(|member| member.feeds.group(group.id)) {
@@ -59,15 +59,15 @@ impl Session {
         peer: &Peer,
         before: Option<Seq>,
         limit: Option<u32>,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
         let (conversation, peer_name) = match peer {
             Peer::User(who) => {
-                let other = known!(self, ticket, self.find_user(who, found.as_ref()), NoSuchUser);
+                let other = known!(self, ticket, self.find_user(who, found), NoSuchUser);
                 (Conversation::between(user, other.id), other.name)
             }
             Peer::Group(which) => {
-                let group = known!(self, ticket, self.find_group(which, found.as_ref()), NoSuchGroup);
+                let group = known!(self, ticket, self.find_group(which, found), NoSuchGroup);
                 (Conversation::Group(group.id), group.name)
             }
         };

@@ -14,9 +14,9 @@ impl Session {
         to: &Who,
         length: FileLength,
         name: &str,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let to = known!(self, ticket, self.find_user(to, found.as_ref()), NoSuchUser);
+        let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
         let origin = self.origin(ticket)?;
         let from = self.member.as_ref()?.me.clone();
         let offer = OfferFile { from, to, length, name: name.into(), origin };

@@ -13,9 +13,9 @@ impl Session {
         ticket: Ticket,
         from: UserId,
         friend: &Who,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let to = known!(self, ticket, self.find_user(friend, found.as_ref()), NoSuchUser);
+        let to = known!(self, ticket, self.find_user(friend, found), NoSuchUser);
         self.submit(ticket, Op::Befriend { from, to: to.id });
         None
     }
@@ -26,9 +26,9 @@ impl Session {
         user: UserId,
         asker: &Who,
         verdict: Verdict,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let asker = known!(self, ticket, self.find_user(asker, found.as_ref()), NoSuchUser);
+        let asker = known!(self, ticket, self.find_user(asker, found), NoSuchUser);
         self.submit(ticket, Op::AnswerFriend { user, asker: asker.id, verdict });
         None
     }
@@ -38,9 +38,9 @@ impl Session {
         ticket: Ticket,
         user: UserId,
         friend: &Who,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let friend = known!(self, ticket, self.find_user(friend, found.as_ref()), NoSuchUser);
+        let friend = known!(self, ticket, self.find_user(friend, found), NoSuchUser);
         self.submit(ticket, Op::Unfriend { user, friend: friend.id });
         None
     }

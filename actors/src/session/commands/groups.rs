@@ -33,9 +33,9 @@ impl Session {
         ticket: Ticket,
         user: UserId,
         group: &WhichGroup,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
         self.submit(ticket, Op::Join { user, group: group.id });
         None
     }
@@ -47,10 +47,10 @@ impl Session {
         group: &WhichGroup,
         member: &Who,
         verdict: Verdict,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
-        let member = known!(self, ticket, self.find_user(member, found.as_ref()), NoSuchUser);
+        let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
+        let member = known!(self, ticket, self.find_user(member, found), NoSuchUser);
         self.submit(ticket, Op::AnswerJoin { user, group: group.id, member: member.id, verdict });
         None
     }
@@ -60,9 +60,9 @@ impl Session {
         ticket: Ticket,
         user: UserId,
         group: &WhichGroup,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
         self.submit(ticket, Op::Leave { user, group: group.id });
         None
     }
@@ -72,9 +72,9 @@ impl Session {
         ticket: Ticket,
         user: UserId,
         group: &WhichGroup,
-        found: Option<Found>,
+        found: Option<&Found>,
     ) -> Option<Question> {
-        let group = known!(self, ticket, self.find_group(group, found.as_ref()), NoSuchGroup);
+        let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
         let origin = self.origin(ticket)?;
         match self.member.as_ref().and_then(|member| member.feeds.group(group.id)) {
             Some(followed) => followed.listening.handle().tell(AskMembers { user, origin }),

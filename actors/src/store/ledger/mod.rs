@@ -119,7 +119,8 @@ impl Ledger {
             failed: None,
             _lock: lock,
         };
-        ledger.seal();
+        // Synced once, so that the new log is on the disk before the old ones are missed.
+        ledger.append_seal(true);
         Ok(ledger)
     }
 
@@ -280,9 +281,15 @@ impl Ledger {
     /// Returns whether the database takes writes. Where it does not for want of room it resumes by itself; anything
     /// else is as fatal as a failed commit.
     pub fn seal(&mut self) -> bool {
+        self.append_seal(false)
+    }
+
+    fn append_seal(&mut self, sync: bool) -> bool {
         let mut batch = WriteBatch::default();
         batch.put_log_data(b"|");
-        match self.rocks.db().write(batch) {
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        match self.rocks.db().write_opt(batch, &options) {
             Ok(()) => {
                 self.seen_errors = self.rocks.background_errors();
                 true
