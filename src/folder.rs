@@ -19,11 +19,12 @@ pub fn prepare(path: &Path) -> Result<(), Failure> {
         return Err(Failure::new(Exit::DataFolder, format!("the data folder {} is not a folder", path.display())));
     }
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| cannot("made", &error))?;
-    let empty = fs::read_dir(path).map_err(|error| cannot("read", &error))?.next().is_none();
+    let ours = path.join("db").is_dir() || fs::read_dir(path).map_err(|error| cannot("read", &error))?.next().is_none();
     let mode = fs::metadata(path).map_err(|error| cannot("read", &error))?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        // An empty folder is surely meant for us. One with something in it may be `/tmp`, given by mistake.
-        if empty {
+        // An empty folder is surely meant for us, and one with our database is ours. Another may be `/tmp`, given by
+        // mistake.
+        if ours {
             fs::set_permissions(path, Permissions::from_mode(0o700))
                 .map_err(|error| cannot("closed to others", &error))?;
         } else {

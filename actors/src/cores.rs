@@ -5,6 +5,7 @@ use actix::dev::channel::{AddressReceiver, channel};
 use actix::prelude::*;
 use protocol::{GroupId, UserId};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The mailbox capacity of actors that are reached by `do_send`, which does not respect it: an alarm, not a brake.
 const CAPACITY: usize = 64;
@@ -28,7 +29,7 @@ pub struct Cores {
     store: ArbiterHandle,
     readers: Vec<ArbiterHandle>,
     next: AtomicUsize,
-    owned: Vec<Arbiter>,
+    owned: Mutex<Vec<Arbiter>>,
 }
 
 impl Cores {
@@ -43,7 +44,7 @@ impl Cores {
             readers: readers.iter().map(Arbiter::handle).collect(),
             store: store.handle(),
             next: AtomicUsize::new(0),
-            owned: sessions.into_iter().chain(readers).chain([store]).collect(),
+            owned: Mutex::new(sessions.into_iter().chain(readers).chain([store]).collect()),
         }
     }
 
@@ -56,7 +57,7 @@ impl Cores {
             readers: vec![here.clone()],
             store: here,
             next: AtomicUsize::new(0),
-            owned: Vec::new(),
+            owned: Mutex::default(),
         }
     }
 
@@ -119,10 +120,17 @@ impl Cores {
         });
     }
 
-    /// Ends the threads that this owns.
+    /// Ends the threads that this owns, and waits until they have: what they hold of the database must be closed
+    /// before the process ends, which takes RocksDB's own statics away.
     pub fn stop(&self) {
-        for arbiter in &self.owned {
+        let owned = std::mem::take(&mut *self.owned.lock().unwrap_or_else(PoisonError::into_inner));
+        for arbiter in &owned {
             arbiter.stop();
+        }
+        for arbiter in owned {
+            if arbiter.join().is_err() {
+                log::error!("a thread had panicked");
+            }
         }
     }
 }

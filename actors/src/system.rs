@@ -243,7 +243,7 @@ fn start_directory(unborns: &mut Unborns, house: &Arc<House>) -> Result<(), Star
 
 fn start_transfers(unborns: &mut Unborns, house: &Arc<House>) -> Result<(), StartError> {
     if let Some(unborn) = unborns.transfers.take() {
-        let broker = TransferBroker::new(house.clone(), unborns.relays.clone())?;
+        let broker = TransferBroker::new(house, unborns.relays.clone())?;
         Cores::give_birth(house.cores.reader(0), unborn, move || broker);
     }
     Ok(())
@@ -267,7 +267,7 @@ fn drain_lobbies(chat: &ChatSystem, deadline: Instant) -> LocalBoxFuture<'_, ()>
         }
         for drained in empty {
             if timeout_at(deadline, drained).await.is_err() {
-                log::warn!("{} connections did not finish in time and are cut", chat.connections());
+                log::warn!("cutting the connections that did not finish in time: {}", chat.connections());
                 break;
             }
         }

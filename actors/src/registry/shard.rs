@@ -319,8 +319,12 @@ impl Handler<OfferFile> for Shard {
         if !self.presence.may_write(from.id, to.id) {
             return origin.refuse(Refusal::NotFriends);
         }
-        let receivers = self.presence.sessions(to.id).iter().map(|session| address_of(session)).collect();
-        self.house.transfers.do_send(OfferTransfer { from, to, receivers, length, name, origin });
+        // Clients connect to the port by themselves. If all of an account's sessions did, nobody could tell the one
+        // that receives from a stranger; so the one that came last is asked.
+        let Some(receiver) = self.presence.sessions(to.id).last().cloned() else {
+            return origin.refuse(Refusal::Offline);
+        };
+        self.house.transfers.do_send(OfferTransfer { from, to, receiver, length, name, origin });
     }
 }
 

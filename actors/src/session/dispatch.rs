@@ -60,6 +60,7 @@ impl Session {
         let Request { id, claim, command } = request;
         let about = match &command {
             Command::SendPrivate { as_written, .. } => Some(as_written.clone()),
+            Command::ListMembers { group: WhichGroup::Name(key) } => Some(key.as_str().into()),
             _ => None,
         };
         let ticket = self.answers.open(id, command.verb(), about, self.clock.now);
@@ -144,8 +145,8 @@ impl Session {
             }
             Answered::Reply(reply) => self.reply(ticket, &reply),
             Answered::Done(outcome) => self.done(ticket, *outcome),
-            Answered::FoundUser(person) => self.found(ticket, Found::User(person)),
-            Answered::FoundGroup(group) => self.found(ticket, Found::Group(group)),
+            Answered::FoundUser(person) => self.found(ticket, &Found::User(person)),
+            Answered::FoundGroup(group) => self.found(ticket, &Found::Group(group)),
             Answered::Verified(user) => self.verified(ticket, user),
             Answered::Admitted => self.admitted(ticket),
             Answered::Loaded(state) => self.loaded(ticket, state),
@@ -154,9 +155,9 @@ impl Session {
         }
     }
 
-    fn found(&mut self, ticket: Ticket, found: Found) {
+    fn found(&mut self, ticket: Ticket, found: &Found) {
         match self.pending.take() {
-            Some(pending) if pending.ticket == ticket => self.run(ticket, pending.command, Some(&found)),
+            Some(pending) if pending.ticket == ticket => self.run(ticket, pending.command, Some(found)),
             other => self.pending = other,
         }
     }

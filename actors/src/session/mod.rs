@@ -59,6 +59,8 @@ pub struct Session {
     ending: Ending,
     entering: Option<Box<Entering>>,
     member: Option<Box<Member>>,
+    /// What the account that was behind this session may still turn out to have received.
+    unsettled: Option<(UserId, Receipts)>,
     /// Taken off the count of connections when it is dropped.
     _counted: Counted,
     /// Taken out of the lobby when it is dropped.
@@ -147,6 +149,7 @@ impl Session {
             ending: Ending::No,
             entering: None,
             member: None,
+            unsettled: None,
             _counted: counted,
             _in_lobby: in_lobby,
         }
@@ -224,7 +227,7 @@ impl Session {
             return;
         }
         log::debug!("session {:016x}: closing: {reason:?}", self.id.0);
-        self.leave();
+        self.leave(false);
         if let Some(frame) = Outgoing::new(Event::Closing { reason }).frame(self.dialect) {
             // There may be no room for it; then the peer would not read it anyway.
             let _ = self.outbox.push(frame.clone(), None, true, self.house.settings.session.outbox_bytes);
@@ -233,18 +236,28 @@ impl Session {
     }
 
     /// The account is not behind this session any more, if one was. What it has received is stored; nothing more is
-    /// shown to it here.
-    fn leave(&mut self) {
+    /// shown to it here. Only where the client ends it `in_order` does what lies in its system count as received.
+    fn leave(&mut self, in_order: bool) {
         self.entering = None;
         self.pending = None;
-        if let Some(mut member) = self.member.take() {
-            if !matches!(self.ending, Ending::Gone) {
-                member.receipts.ended(self.acknowledged());
+        if let Some(member) = self.member.take() {
+            let Member { me, mut receipts, .. } = *member;
+            self.store_receipts(me.id, &mut receipts);
+            self.unsettled = Some((me.id, receipts));
+            if in_order {
+                self.settle();
             }
-            self.store_receipts(&mut member);
             self.outbox.forget_deliveries();
         }
         self.clock.became_guest();
+    }
+
+    /// The client has closed in order after all: what its system has counts as received.
+    fn settle(&mut self) {
+        if let Some((user, mut receipts)) = self.unsettled.take() {
+            receipts.ended(self.acknowledged());
+            self.store_receipts(user, &mut receipts);
+        }
     }
 
     /// How many bytes of the stream the peer's system has.
@@ -252,20 +265,21 @@ impl Session {
         acknowledged(&*self.link, &self.outbox)
     }
 
-    fn store_receipts(&self, member: &mut Member) {
-        let marks = member.receipts.take_confirmed();
+    fn store_receipts(&self, user: UserId, receipts: &mut Receipts) {
+        let marks = receipts.take_confirmed();
         if !marks.is_empty() {
-            let op = Op::Advance { user: member.me.id, marks };
+            let op = Op::Advance { user, marks };
             self.house.store.do_send(Submit { op, origin: None, then: Then::Nobody });
         }
     }
 }
 
-/// How many bytes of the stream the peer's system has; none where nobody can tell.
+/// How many bytes of the stream the peer's system has. Where nobody can tell, what is written counts, and the client's
+/// next word, or the time-out, has to do.
 fn acknowledged(link: &dyn Link, outbox: &Outbox) -> u64 {
     match link.unacknowledged().and_then(|bytes| u64::try_from(bytes).ok()) {
         Some(bytes) => outbox.written().saturating_sub(bytes),
-        None => 0,
+        None => outbox.written(),
     }
 }
 

@@ -107,7 +107,7 @@ impl ActorFuture<Session> for Pump {
             session.ending = Ending::Gone;
         }
         if session.ending == Ending::Gone {
-            session.leave();
+            session.leave(false);
             ctx.stop();
             return Poll::Ready(());
         }
@@ -131,8 +131,13 @@ impl Session {
 
     fn turn(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
         self.advance_reading(cx)?;
-        self.read_on();
+        let had_credit = self.has_credit();
         self.flush(cx)?;
+        // Only now is it known how much room there is, and nothing else may come to wake this session.
+        self.read_on();
+        if !had_credit && self.has_credit() {
+            cx.waker().wake_by_ref();
+        }
         self.advance_ending(cx)
     }
 
@@ -228,7 +233,7 @@ impl Session {
         self.send_ready();
         if mistake.kind.is_fatal() {
             log::debug!("session {:016x}: {:?}: {}", self.id.0, mistake.kind, mistake.detail);
-            self.leave();
+            self.leave(false);
             self.end(Ending::Condemned);
         }
     }
@@ -255,7 +260,7 @@ impl Session {
         let answered = self.answers.is_empty() && self.next.is_none() && self.parked.is_empty();
         match self.ending {
             Ending::Finishing if answered => {
-                self.leave();
+                self.leave(true);
                 if self.outbox.is_empty() && self.link.poll_close(cx)?.is_ready() {
                     self.ending = Ending::Gone;
                 }
@@ -281,7 +286,10 @@ impl Session {
         loop {
             match self.link.poll_read(cx, &mut buffer) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(Arrival::End)) => dropped = LINGER_BYTES,
+                Poll::Ready(Ok(Arrival::End)) => {
+                    self.settle();
+                    dropped = LINGER_BYTES;
+                }
                 Poll::Ready(Ok(Arrival::Bytes(n))) => dropped += n,
                 Poll::Ready(Ok(Arrival::Message(message))) => dropped += message.len(),
                 Poll::Ready(Err(error)) => return Err(error),
@@ -327,7 +335,7 @@ impl Session {
         let patience = Duration::from_secs(self.house.settings.session.receipt_timeout_s);
         if let Some(mut member) = self.member.take() {
             member.receipts.tick(now, patience, || self.acknowledged());
-            self.store_receipts(&mut member);
+            self.store_receipts(member.me.id, &mut member.receipts);
             self.member = Some(member);
         }
     }

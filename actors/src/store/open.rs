@@ -200,7 +200,9 @@ fn refused(path: &Path, error: rocksdb::Error) -> OpenError {
 fn folder(data: &Path) -> io::Result<()> {
     match data.metadata() {
         Ok(found) if found.is_dir() => {
-            if found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o777 != 0o700 {
+            // A folder with something else in it may be `/tmp`, given by mistake.
+            let ours = data.join("db").is_dir() || fs::read_dir(data)?.next().is_none();
+            if ours && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o777 != 0o700 {
                 fs::set_permissions(data, Permissions::from_mode(0o700))?;
             }
             Ok(())

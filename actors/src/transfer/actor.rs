@@ -7,14 +7,13 @@ use crate::delivery::{Answered, Deliver, Origin, SessionHandle};
 use crate::house::{Essential, House};
 use crate::registry::address_of;
 use actix::prelude::*;
-use protocol::{Event, FileLength, Outgoing, Person, Reply, TransferEnd, UserId};
-use std::net::IpAddr;
+use protocol::{Event, FileLength, Outgoing, Person, Reply, TransferEnd};
 use std::sync::Arc;
 
 /// Whom a transfer concerns.
 struct Sides {
     sender: Arc<SessionHandle>,
-    receiver: UserId,
+    receiver: Arc<SessionHandle>,
 }
 
 /// A file for somebody who is online. Answered with the port, or refused.
@@ -25,8 +24,8 @@ pub struct OfferTransfer {
     pub from: Person,
     /// Who receives.
     pub to: Person,
-    /// Where the receiver's sessions come from.
-    pub receivers: Vec<IpAddr>,
+    /// The receiver's session that is asked.
+    pub receiver: Arc<SessionHandle>,
     /// How long.
     pub length: FileLength,
     /// The name as the sender wrote it.
@@ -50,7 +49,6 @@ pub struct StopTransfers;
 
 /// The actor.
 pub struct TransferBroker {
-    house: Arc<House>,
     broker: Broker<Sides>,
     _essential: Essential,
 }
@@ -60,12 +58,12 @@ impl TransferBroker {
     ///
     /// # Errors
     /// `relay.ports` is not a range.
-    pub fn new(house: Arc<House>, relays: Arc<dyn Relays>) -> Result<Self, PortsError> {
+    pub fn new(house: &House, relays: Arc<dyn Relays>) -> Result<Self, PortsError> {
         let myself = house.transfers.clone();
         let tell = Arc::new(move |ticket, end| myself.do_send(Ended { ticket, end }));
         let broker = Broker::new(relays, house.settings.relay.clone(), tell)?;
         let essential = Essential::new("transfer broker", house.watch.clone());
-        Ok(Self { house, broker, _essential: essential })
+        Ok(Self { broker, _essential: essential })
     }
 }
 
@@ -77,19 +75,20 @@ impl Handler<OfferTransfer> for TransferBroker {
     type Result = ();
 
     fn handle(&mut self, offer: OfferTransfer, _: &mut Context<Self>) {
-        let OfferTransfer { from, to, receivers, length, name, origin } = offer;
+        let OfferTransfer { from, to, receiver, length, name, origin } = offer;
         let result = self.broker.offer(broker::Offer {
             sender: from.id,
             sender_ip: address_of(&origin.session),
-            receiver_ips: receivers,
+            receiver_ips: vec![address_of(&receiver)],
             length: length.bytes,
-            tag: Sides { sender: origin.session.clone(), receiver: to.id },
+            tag: Sides { sender: origin.session.clone(), receiver: receiver.clone() },
         });
         match result {
             Ok(Ticket { port, .. }) => {
                 let shown = last_component(&name).into();
-                self.house.registry.tell(to.id, Event::FileOffered { from, port, length, name: shown }, None);
+                let what = Arc::new(Outgoing::new(Event::FileOffered { from, port, length, name: shown }));
                 origin.answer(Answered::Reply(Box::new(Reply::FilePort { port, length, name, to })));
+                receiver.deliver(Deliver { what: Some(what), mark: None });
             }
             Err(refusal) => origin.refuse(refusal),
         }
@@ -108,8 +107,9 @@ impl Handler<Ended> for TransferBroker {
         };
         let Sides { sender, receiver } = transfer.tag;
         let what = Arc::new(Outgoing::new(Event::TransferFailed { end }));
-        sender.deliver(Deliver { what: Some(what), mark: None });
-        self.house.registry.tell(receiver, Event::TransferFailed { end }, None);
+        for side in [sender, receiver] {
+            side.deliver(Deliver { what: Some(what.clone()), mark: None });
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Session {
         }
         let again = self.account() == Some(user);
         if !again {
-            self.leave();
+            self.leave(true);
         }
         let Some(origin) = self.origin(ticket) else { return };
         self.entering = Some(Box::new(Entering {
@@ -200,7 +200,7 @@ impl Session {
     }
 
     pub(in crate::session) fn logout(&mut self, ticket: Ticket) {
-        self.leave();
+        self.leave(true);
         self.reply(ticket, &Reply::LoggedOut);
     }
 

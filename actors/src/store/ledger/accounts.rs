@@ -59,17 +59,28 @@ impl Ledger {
         Ok(outcome)
     }
 
-    /// Where to note what a name looks like: nowhere if one that looks the same is noted already. `Alike` if that one
+    /// Where to note what a name looks like, as compared and as shown: nowhere if one that looks the same is noted
+    /// already. `Alike` if that one
     /// is written in other scripts, which is how one name passes itself off as another.
-    pub(super) fn likeness(&mut self, table: Table, name: &Name) -> Result<Result<Option<Key>, Alike>, ReadError> {
-        let key = table.text(&name.skeleton());
-        let Some(value) = self.desk.get(&key)? else { return Ok(Ok(Some(key))) };
-        let Text(scripts) = rows::decode(&key, &value)?;
-        Ok(if scripts == name.scripts() { Ok(None) } else { Err(Alike) })
+    pub(super) fn likeness(&mut self, table: Table, name: &Name) -> Result<Result<Vec<Key>, Alike>, ReadError> {
+        let mut fresh = Vec::new();
+        for likeness in [name.skeleton(), name.skeleton_as_shown()] {
+            let key = table.text(&likeness);
+            match self.desk.get(&key)? {
+                None => fresh.push(key),
+                Some(value) => {
+                    let Text(scripts) = rows::decode(&key, &value)?;
+                    if scripts != name.scripts() {
+                        return Ok(Err(Alike));
+                    }
+                }
+            }
+        }
+        Ok(Ok(fresh))
     }
 
-    pub(super) fn put_likeness(&mut self, key: Option<Key>, name: &Name) {
-        if let Some(key) = key {
+    pub(super) fn put_likeness(&mut self, fresh: Vec<Key>, name: &Name) {
+        for key in fresh {
             self.desk.put(key, &Text(&name.scripts()));
         }
     }
