@@ -237,6 +237,13 @@ pub struct TestWorld {
     plain: DialectId,
 }
 
+impl Drop for TestWorld {
+    /// The test is over, and its actors may end.
+    fn drop(&mut self) {
+        self.chat.house().watch.stop();
+    }
+}
+
 impl TestWorld {
     /// Starts one over `data`.
     ///
