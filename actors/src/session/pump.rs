@@ -41,6 +41,8 @@ pub(super) enum Ending {
     Finishing,
     /// The server stops: answer what was asked, say so, close.
     Draining,
+    /// What came last was no request: answer what came before it, then say so and close.
+    Mistaken,
     /// One last word is in the outbox: write it, then close.
     Condemned,
     /// The last word is written and the sending half closed: drop what still comes, for a moment.
@@ -120,7 +122,9 @@ impl Session {
     /// Begins the end, if it has not begun, or hastens it.
     pub(super) fn end(&mut self, ending: Ending) {
         let patience = match ending {
-            Ending::Finishing | Ending::Draining => Duration::from_secs(self.house.settings.session.answer_timeout_s),
+            Ending::Finishing | Ending::Draining | Ending::Mistaken => {
+                Duration::from_secs(self.house.settings.session.answer_timeout_s)
+            }
             _ => LAST_WORDS,
         };
         if self.ending == Ending::No || (ending == Ending::Condemned && !self.ending.is_deaf()) {
@@ -232,9 +236,9 @@ impl Session {
         self.answers.close(ticket, protocol::Frames::from_buf([frame]));
         self.send_ready();
         if mistake.kind.is_fatal() {
-            log::debug!("session {:016x}: {:?}: {}", self.id.0, mistake.kind, mistake.detail);
-            self.leave(false);
-            self.end(Ending::Condemned);
+            // Without the detail: it may quote what was meant for nobody's eyes.
+            log::debug!("session {:016x}: {:?}", self.id.0, mistake.kind);
+            self.end(Ending::Mistaken);
         }
     }
 
@@ -264,6 +268,12 @@ impl Session {
                 if self.outbox.is_empty() && self.link.poll_close(cx)?.is_ready() {
                     self.ending = Ending::Gone;
                 }
+            }
+            Ending::Mistaken if answered => {
+                self.leave(false);
+                self.end(Ending::Condemned);
+                // Written and closed in the turn that follows at once.
+                cx.waker().wake_by_ref();
             }
             Ending::Draining if answered => {
                 self.condemn(ClosingReason::Shutdown);

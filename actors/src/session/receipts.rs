@@ -1,14 +1,15 @@
 //! What counts as received, as a plain struct (`DELIVERY.md`, "a message leaves undelivered when").
 //!
 //! In a dialect without receipts a delivery counts when TCP has it acknowledged *and* the client said something
-//! afterwards, or closed in order, or a while has passed. Places are gathered in two batches: `open` takes what is
-//! written now, `waiting` is what the next word of the client may confirm. So this needs one place per conversation,
-//! however many messages there are.
+//! afterwards, or closed in order, or a while has passed. Places are gathered in a few batches, oldest first; a batch
+//! that has been seen acknowledged takes no more, and the client's next word confirms it. So this needs a few places
+//! per conversation, however many messages there are.
 //! Never: lets a mark go backwards, or confirms what was not written.
 
 use super::outbox::Packed;
 use crate::store::Mark;
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,8 +20,9 @@ struct Batch {
     marks: Marks,
     /// The stream's length after the last of them, in bytes.
     end: u64,
-    /// When the first of them was written.
-    since: Instant,
+    /// When the first and the last of them were written.
+    first: Instant,
+    last: Instant,
     /// TCP has been seen to have it acknowledged.
     acknowledged: bool,
 }
@@ -33,31 +35,42 @@ pub struct Receipts {
 
 #[derive(Default)]
 struct Inner {
-    open: Option<Batch>,
-    waiting: Option<Batch>,
+    batches: VecDeque<Batch>,
     confirmed: Marks,
     checked: Option<Instant>,
 }
 
 /// How often the system is asked what TCP has acknowledged, at the most.
 const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// How much time one batch covers.
+const SPAN: Duration = Duration::from_secs(5);
+/// How many batches there are at the most; beyond it the two oldest become one.
+const BATCHES: usize = 32;
 
 impl Receipts {
     /// A stored place is on its way.
     pub fn packed(&mut self, Packed { mark, end }: Packed, now: Instant) {
         let inner = self.inner.get_or_insert_default();
-        let open =
-            inner.open.get_or_insert_with(|| Batch { marks: Marks::new(), end, since: now, acknowledged: false });
-        open.end = open.end.max(end);
-        advance(&mut open.marks, mark);
+        match inner.batches.back_mut() {
+            Some(batch) if !batch.acknowledged && now < batch.first + SPAN => {
+                batch.end = batch.end.max(end);
+                batch.last = now;
+                advance(&mut batch.marks, mark);
+            }
+            _ => {
+                let marks = Marks::from_buf([mark]);
+                inner.batches.push_back(Batch { marks, end, first: now, last: now, acknowledged: false });
+                if inner.batches.len() > BATCHES {
+                    inner.join(0);
+                }
+            }
+        }
     }
 
     /// The client said something. `acknowledged` tells how many bytes of the stream TCP has acknowledged.
     pub fn heard(&mut self, now: Instant, acknowledged: impl FnOnce() -> u64) {
         let Some(inner) = &mut self.inner else { return };
-        if inner.waiting.as_ref().is_some_and(|waiting| waiting.acknowledged) {
-            inner.confirm_waiting();
-        }
+        inner.confirm_while(|batch| batch.acknowledged);
         inner.check(now, acknowledged);
     }
 
@@ -65,26 +78,21 @@ impl Receipts {
     pub fn tick(&mut self, now: Instant, patience: Duration, acknowledged: impl FnOnce() -> u64) {
         let Some(inner) = &mut self.inner else { return };
         inner.check(now, acknowledged);
-        if inner.waiting.as_ref().is_some_and(|waiting| waiting.acknowledged && now >= waiting.since + patience) {
-            inner.confirm_waiting();
-        }
+        inner.confirm_while(|batch| batch.acknowledged && now >= batch.last + patience);
     }
 
     /// The client has closed in order, or logged out: what TCP has acknowledged counts.
     pub fn ended(&mut self, acknowledged: u64) {
         let Some(inner) = &mut self.inner else { return };
-        for batch in [inner.waiting.take(), inner.open.take()].into_iter().flatten() {
-            if batch.acknowledged || batch.end <= acknowledged {
-                batch.marks.into_iter().for_each(|mark| advance(&mut inner.confirmed, mark));
-            }
-        }
+        inner.confirm_while(|batch| batch.acknowledged || batch.end <= acknowledged);
+        inner.batches.clear();
     }
 
     /// What counts as received and has not been stored yet.
     pub fn take_confirmed(&mut self) -> Vec<Mark> {
         let Some(inner) = &mut self.inner else { return Vec::new() };
         let confirmed = std::mem::take(&mut inner.confirmed).into_vec();
-        if inner.open.is_none() && inner.waiting.is_none() {
+        if inner.batches.is_empty() {
             self.inner = None;
         }
         confirmed
@@ -94,9 +102,9 @@ impl Receipts {
     #[must_use]
     pub fn due(&self, last: Instant, flush: Duration, patience: Duration) -> Option<Instant> {
         let inner = self.inner.as_ref()?;
-        match &inner.waiting {
+        match inner.batches.front() {
             _ if !inner.confirmed.is_empty() => Some(last + flush),
-            Some(waiting) if waiting.acknowledged => Some(waiting.since + patience),
+            Some(oldest) if oldest.acknowledged => Some(oldest.last + patience),
             _ => Some(last.max(inner.checked.unwrap_or(last)) + flush.max(CHECK_EVERY)),
         }
     }
@@ -110,18 +118,44 @@ impl Receipts {
 
 impl Inner {
     fn check(&mut self, now: Instant, acknowledged: impl FnOnce() -> u64) {
-        if self.waiting.is_none() {
-            self.waiting = self.open.take();
-        }
-        let Some(waiting) = &mut self.waiting else { return };
-        if !waiting.acknowledged && self.checked.is_none_or(|at| now >= at + CHECK_EVERY) {
+        let open = self.batches.back().is_some_and(|batch| !batch.acknowledged);
+        if open && self.checked.is_none_or(|at| now >= at + CHECK_EVERY) {
             self.checked = Some(now);
-            waiting.acknowledged = waiting.end <= acknowledged();
+            let acknowledged = acknowledged();
+            for batch in &mut self.batches {
+                batch.acknowledged = batch.end <= acknowledged;
+            }
+            self.join_neighbours();
         }
     }
 
-    fn confirm_waiting(&mut self) {
-        if let Some(batch) = self.waiting.take() {
+    /// Acknowledged batches that lie together in one span become one.
+    fn join_neighbours(&mut self) {
+        let mut at = 0;
+        while at + 1 < self.batches.len() {
+            let (this, next) = (&self.batches[at], &self.batches[at + 1]);
+            if this.acknowledged && next.acknowledged && next.last <= this.first + SPAN {
+                self.join(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Makes the batch at that place and the one after it one.
+    fn join(&mut self, at: usize) {
+        if let Some(older) = self.batches.remove(at)
+            && let Some(next) = self.batches.get_mut(at)
+        {
+            next.first = older.first;
+            older.marks.into_iter().for_each(|mark| advance(&mut next.marks, mark));
+        }
+    }
+
+    fn confirm_while(&mut self, is_received: impl Fn(&Batch) -> bool) {
+        while self.batches.front().is_some_and(&is_received)
+            && let Some(batch) = self.batches.pop_front()
+        {
             batch.marks.into_iter().for_each(|mark| advance(&mut self.confirmed, mark));
         }
     }
@@ -223,8 +257,32 @@ mod tests {
         for n in 1..=1000 {
             packed(&mut receipts, inbox(n), n, now);
         }
-        assert_eq!(receipts.inner.as_ref().unwrap().open.as_ref().unwrap().marks.len(), 1);
+        assert_eq!(receipts.inner.as_ref().unwrap().batches[0].marks.len(), 1);
         receipts.ended(1000);
         assert_eq!(receipts.take_confirmed(), [inbox(1000)]);
+    }
+
+    #[test]
+    fn an_end_confirms_the_part_that_was_acknowledged() {
+        let (mut receipts, now) = (Receipts::default(), Instant::now());
+        for n in 1..=100 {
+            packed(&mut receipts, inbox(n), n * 100, now + SPAN * u32::try_from(n).unwrap());
+        }
+        assert_eq!(receipts.inner.as_ref().unwrap().batches.len(), BATCHES);
+        receipts.ended(9_950);
+        assert_eq!(receipts.take_confirmed(), [inbox(99)]);
+    }
+
+    #[test]
+    fn a_flood_to_a_silent_client_is_confirmed_as_it_ages() {
+        let (mut receipts, now) = (Receipts::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        for n in 1..=200 {
+            let now = now + second * u32::try_from(n).unwrap();
+            packed(&mut receipts, inbox(n), n, now);
+            receipts.tick(now, PATIENCE, || n);
+        }
+        let [Mark::Inbox(seq)] = receipts.take_confirmed()[..] else { panic!("one place") };
+        assert!((130..=140).contains(&seq.0), "{seq}: what is older than the patience");
     }
 }

@@ -13,6 +13,7 @@ use crate::group::GroupHandle;
 use crate::house::{Death, Essential, House, now_ms};
 use crate::settings;
 use actix::prelude::*;
+use protocol::UserId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub enum Then {
     },
     /// All who are concerned, and the asker: a change between people or in a group.
     Concerned,
+    /// A reader, who tells the asker all that a login of this account needs to know: so a login sees what the
+    /// account's earlier session had received, even if that is written only now.
+    Login(UserId),
     /// Nobody.
     Nobody,
 }

@@ -3,6 +3,7 @@
 
 use super::actor::{Committable, Then};
 use super::ops::{Mark, Outcome};
+use super::reads::LoadLogin;
 use crate::delivery::{Answered, MembershipChanged, Origin};
 use crate::group::{Change, GroupHandle, MembersChanged, PostCommitted};
 use crate::house::House;
@@ -43,6 +44,11 @@ impl Courier {
                 (_, Err(refusal)) => {
                     if let Some(origin) = origin {
                         origin.refuse(refusal);
+                    }
+                }
+                (Then::Login(user), Ok(_)) => {
+                    if let Some(origin) = origin {
+                        self.house.reader(user).do_send(LoadLogin { user, origin });
                     }
                 }
                 (Then::Nobody, Ok(_)) => {}

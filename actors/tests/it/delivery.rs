@@ -169,3 +169,55 @@ fn a_long_backlog_needs_no_long_queue() {
         assert_eq!(b.rest().await, "");
     });
 }
+
+#[test]
+fn a_silent_client_gets_its_whole_backlog_at_once() {
+    let mut settings = settings();
+    settings.plain.store_offline = true;
+    in_world_with(settings, |world| async move {
+        let a = world.enter("a").await;
+        world.enter("b").await.close();
+        a.rest().await;
+        let text = "x".repeat(1_000);
+        for n in 0..1_000 {
+            a.ask(&private("a", "b", &format!("{n} {text}"))).await;
+        }
+        let b = world.connect();
+        b.ask(&login("b")).await;
+        let before = tokio::time::Instant::now();
+        for n in 0..1_000 {
+            assert_eq!(b.hear().await.unwrap(), private("a", "b", &format!("{n} {text}")));
+        }
+        assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
+    });
+}
+
+#[test]
+fn what_was_asked_before_a_mistake_is_answered_before_it() {
+    in_world(|world| async move {
+        let (a, b) = (world.enter("a").await, world.enter("b").await);
+        a.send(&format!("{}\n{}\n{{\"cmd\":}}\n", private("a", "b", "1"), private("a", "b", "2")));
+        for _ in 0..2 {
+            assert_eq!(a.hear().await.unwrap(), r#"{"cmd":"private_chat_reply","result":"success"}"#);
+        }
+        assert!(a.hear().await.unwrap().contains("invalid_json"));
+        assert_eq!(a.hear().await, None);
+        assert_eq!(b.hear().await.unwrap(), private("a", "b", "1"));
+    });
+}
+
+#[test]
+fn what_was_received_does_not_come_again_after_a_quick_return() {
+    in_world(|world| async move {
+        let (a, b) = (world.enter("a").await, world.enter("b").await);
+        for round in 0..20 {
+            let text = format!("round {round}");
+            a.say(&private("a", "b", &text));
+            assert_eq!(b.hear().await.unwrap(), private("a", "b", &text));
+            b.send(&format!("{}\n{}\n", r#"{"cmd":"offline","user":"b"}"#, login("b")));
+            assert!(b.hear().await.unwrap().contains("login_reply"));
+            assert_eq!(b.rest().await, "");
+            a.rest().await;
+        }
+    });
+}

@@ -93,7 +93,8 @@ impl Session {
     pub(in crate::session) fn admitted(&mut self, ticket: Ticket) {
         let Some(origin) = self.origin(ticket) else { return };
         let Some(user) = self.entering_as(ticket).map(|entering| entering.user) else { return };
-        self.house.reader(user).do_send(LoadLogin { user, origin });
+        let op = Op::Advance { user, marks: Vec::new() };
+        self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Login(user) });
     }
 
     pub(in crate::session) fn loaded(&mut self, ticket: Ticket, state: Box<LoginState>) {
