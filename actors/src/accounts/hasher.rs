@@ -182,7 +182,7 @@ fn serve(receiver: &Mutex<Receiver<Job>>, mut bench: Bench) {
 /// On Linux a thread has a priority of its own. Best effort: without it hashes only compete more.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(10) {
+    if let Err(error) = rustix::process::nice(19) {
         log::debug!("the hashing threads keep the usual priority: {error}");
     }
 }
