@@ -5,6 +5,7 @@ mod delivery;
 mod groups;
 mod login;
 mod pace;
+mod panics;
 mod presence;
 mod store_damage;
 mod store_fixture;
