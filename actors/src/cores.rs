@@ -3,7 +3,7 @@
 
 use actix::dev::channel::{AddressReceiver, channel};
 use actix::prelude::*;
-use protocol::{GroupId, UserId};
+use protocol::GroupId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -89,12 +89,6 @@ impl Cores {
     #[must_use]
     pub fn group(&self, group: GroupId) -> &ArbiterHandle {
         self.session(usize::try_from(group.0).unwrap_or(0))
-    }
-
-    /// Which registry shard knows that account.
-    #[must_use]
-    pub fn shard_of(&self, user: UserId) -> usize {
-        usize::try_from(user.0).unwrap_or(0) % self.sessions.len()
     }
 
     /// The store's arbiter.

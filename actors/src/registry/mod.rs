@@ -26,7 +26,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// From the shards in the order of [`crate::cores::Cores::shard_of`].
+    /// From the shards in the order of the session arbiters that they live on.
     #[must_use]
     pub fn new(shards: Vec<Addr<Shard>>) -> Self {
         Self { shards: shards.into() }
@@ -44,7 +44,7 @@ impl Registry {
         &self.shards
     }
 
-    /// The place of the shard that knows this account; the same rule as [`crate::cores::Cores::shard_of`].
+    /// The place of the shard that knows this account.
     #[must_use]
     pub fn place(&self, user: UserId) -> usize {
         usize::try_from(user.0).unwrap_or(0) % self.shards.len()

@@ -116,18 +116,6 @@ impl Presence {
     pub fn is_online(&self, user: UserId) -> bool {
         self.here.get(&user).is_some_and(|here| here.person.is_some())
     }
-
-    /// How many accounts have a session here.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.here.len()
-    }
-
-    /// Whether nobody is here.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.here.is_empty()
-    }
 }
 
 impl Here {

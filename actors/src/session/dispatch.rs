@@ -163,18 +163,14 @@ impl Session {
     }
 
     fn ask(&mut self, ticket: Ticket, question: Question) {
-        let Some(origin) = self.origin(ticket) else { return };
-        let reader = &self.house.readers[self.id_as_place()];
+        let Some((origin, me)) = self.origin(ticket).zip(self.account()) else { return };
+        let reader = self.house.reader(me);
         match question {
             Question::User(Who::Name(key)) => reader.do_send(FindUser { key, origin }),
             Question::User(Who::Id(id)) => reader.do_send(FindUserById { id, origin }),
             Question::Group(WhichGroup::Name(key)) => reader.do_send(FindGroup { key, origin }),
             Question::Group(WhichGroup::Id(id)) => reader.do_send(FindGroupById { id, origin }),
         }
-    }
-
-    fn id_as_place(&self) -> usize {
-        usize::try_from(self.id.0).unwrap_or(0) % self.house.readers.len()
     }
 
     /// The account that a name or number stands for.

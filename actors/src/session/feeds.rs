@@ -117,12 +117,6 @@ impl Feeds {
         self.groups.iter().find(|followed| followed.group.id == group)
     }
 
-    /// All groups that are followed.
-    #[must_use]
-    pub fn groups(&self) -> &[Followed] {
-        &self.groups
-    }
-
     /// A live delivery has come.
     pub fn place(&mut self, mark: Mark) -> Place {
         match self.feed(mark) {

@@ -108,6 +108,8 @@ impl Outbox {
     /// is shown.
     pub fn forget_deliveries(&mut self) {
         self.items.retain(|item| item.answer);
+        // A frame without meaning is forgotten with the rest, unless it is being written.
+        self.nudging &= !self.pieces.is_empty();
         self.queued = self.items.iter().map(|item| item.frame.wire().len()).sum::<usize>()
             + self.pieces.iter().map(Bytes::len).sum::<usize>();
     }
@@ -205,5 +207,129 @@ impl Outbox {
         if self.pieces.capacity() > 0 {
             self.pieces = VecDeque::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::link::Arrival;
+    use protocol::{Carrier, Seq};
+    use std::net::SocketAddr;
+
+    /// Takes so many bytes, and no more until the test says so.
+    struct Narrow {
+        room: usize,
+        writes: Vec<String>,
+    }
+
+    impl Link for Narrow {
+        fn carrier(&self) -> Carrier {
+            Carrier::Stream
+        }
+
+        fn peer(&self) -> Option<SocketAddr> {
+            None
+        }
+
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<Arrival>> {
+            Poll::Pending
+        }
+
+        fn poll_write(&mut self, _: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+            let written: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(self.room).collect();
+            if written.is_empty() {
+                return Poll::Pending;
+            }
+            self.room -= written.len();
+            let n = written.len();
+            self.writes.push(String::from_utf8(written).unwrap());
+            Poll::Ready(Ok(n))
+        }
+
+        fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn unacknowledged(&self) -> Option<usize> {
+            None
+        }
+    }
+
+    fn frame(text: &'static str) -> Frame {
+        Frame::new(Bytes::from_static(text.as_bytes()), 0, 0)
+    }
+
+    fn flush(outbox: &mut Outbox, link: &mut Narrow, pace: Pace, now: Instant) -> Vec<Packed> {
+        let mut packed = Vec::new();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        outbox.flush(link, &mut cx, pace, now, |one| packed.push(one)).unwrap();
+        packed
+    }
+
+    fn mark(seq: u64) -> Option<Mark> {
+        Some(Mark::Inbox(Seq(seq)))
+    }
+
+    #[test]
+    fn what_waits_goes_out_in_one_write_and_says_where_it_ends() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
+        assert!(outbox.push(frame("one"), mark(1), false, 100) && outbox.push(frame("two!"), mark(2), false, 100));
+        assert_eq!(outbox.end(), 7);
+        let packed = flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!(packed.iter().map(|packed| packed.end).collect::<Vec<_>>(), [3, 7]);
+        assert_eq!((link.writes, outbox.written(), outbox.is_empty()), (vec!["onetwo!".to_owned()], 7, true));
+        assert_eq!((outbox.items.capacity(), outbox.pieces.capacity()), (0, 0), "idle, it keeps no buffer");
+    }
+
+    #[test]
+    fn a_short_write_goes_on_where_it_stopped() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 4, writes: Vec::new() });
+        assert!(outbox.push(frame("one"), None, true, 100) && outbox.push(frame("two"), None, true, 100));
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!((outbox.queued(), outbox.written()), (2, 4));
+        link.room = 100;
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!(link.writes.concat(), "onetwo");
+    }
+
+    #[test]
+    fn the_bound_holds_but_for_one_frame() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.push(frame("longer than the bound"), None, true, 10));
+        assert!(!outbox.push(frame("x"), None, true, 10));
+    }
+
+    #[test]
+    fn paced_frames_wait_for_their_time() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
+        let (now, gap) = (Instant::now(), Duration::from_millis(50));
+        assert!(outbox.push(frame("one"), None, true, 100) && outbox.push(frame("two"), None, true, 100));
+        flush(&mut outbox, &mut link, Pace::Gap(gap), now);
+        assert_eq!((&link.writes[..], outbox.wakes_at()), (&["one".to_owned()][..], Some(now + gap)));
+        flush(&mut outbox, &mut link, Pace::Gap(gap), now + gap / 2);
+        assert_eq!(link.writes.len(), 1);
+        flush(&mut outbox, &mut link, Pace::Gap(gap), now + gap);
+        assert_eq!(link.writes, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_logout_keeps_answers_and_what_is_half_written() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 2, writes: Vec::new() });
+        assert!(outbox.push(frame("half"), mark(1), false, 100));
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert!(outbox.push(frame("secret"), mark(2), false, 100) && outbox.push(frame("answer"), None, true, 100));
+        outbox.forget_deliveries();
+        link.room = 100;
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!(link.writes.concat(), "halfanswer");
+    }
+
+    #[test]
+    fn a_nudge_is_not_a_frame() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
+        outbox.nudge(frame("\n"));
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!((outbox.last_frame(), &link.writes[..]), (None, &["\n".to_owned()][..]));
     }
 }

@@ -17,6 +17,7 @@ use protocol::{
     ClosingReason, Event, FriendPolicy, GroupRef, MessagePolicy, Person, Refusal, Reply, Roster, Secret, Seq, UserId,
     Who,
 };
+use std::collections::HashSet;
 
 /// A login under way.
 pub(in crate::session) struct Entering {
@@ -152,7 +153,7 @@ impl Session {
         self.house.names.learn_user(me.name.key(), me.clone());
         let roster = Roster {
             me: me.clone(),
-            friends: friends.into_iter().map(|friend| with_presence(friend, online)).collect(),
+            friends: with_presence(friends, online),
             groups: groups.iter().map(|membership| membership.group.clone()).collect(),
         };
         let reply = Reply::LoggedIn(Box::new(roster));
@@ -277,7 +278,12 @@ impl Session {
     }
 }
 
-fn with_presence(friend: Person, online: &[UserId]) -> (Person, bool) {
-    let here = online.contains(&friend.id);
-    (friend, here)
+/// A list of friends with who of them is among those `online`.
+pub(super) fn with_presence(friends: Vec<Person>, online: &[UserId]) -> Vec<(Person, bool)> {
+    let online: HashSet<_> = online.iter().collect();
+    let flag = |friend: Person| {
+        let here = online.contains(&friend.id);
+        (friend, here)
+    };
+    friends.into_iter().map(flag).collect()
 }

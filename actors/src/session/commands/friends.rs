@@ -1,5 +1,6 @@
 //! Friends: add, answer, remove, list.
 
+use super::account::with_presence;
 use super::known;
 use crate::delivery::Ticket;
 use crate::session::Session;
@@ -65,13 +66,7 @@ impl Session {
     pub(in crate::session) fn online(&mut self, ticket: Ticket, online: &[UserId]) {
         let listed = self.member.as_mut().and_then(|member| member.listed.take_if(|(for_, _)| *for_ == ticket));
         match listed {
-            Some((_, friends)) => {
-                let with_presence = |friend: Person| {
-                    let here = online.contains(&friend.id);
-                    (friend, here)
-                };
-                self.reply(ticket, &Reply::Friends(friends.into_iter().map(with_presence).collect()));
-            }
+            Some((_, friends)) => self.reply(ticket, &Reply::Friends(with_presence(friends, online))),
             None => self.announced(ticket, online),
         }
     }
