@@ -2,11 +2,13 @@
 # C++ is compiled once and serves runs, tests, lints and measurements (docs/decisions/0003-one-profile.md).
 
 CARGO ?= cargo
+# Seconds that `make fuzz` takes.
+FUZZ_S ?= 60
 # More words for the server: make run ARGS="--set listen.plain.address=0.0.0.0:8000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check bench
+.PHONY: help setup build run test check bench fuzz
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,3 +36,8 @@ check: setup ## formatting, lints as errors, licences and sources of dependencie
 
 bench: setup ## measure parsing, encoding, storing and handing over
 	$(CARGO) bench --profile release --workspace
+
+fuzz: ## feed any bytes to every dialect for FUZZ_S seconds; needs a nightly compiler and cargo-fuzz
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
+		echo "first: rustup toolchain install nightly && cargo install --locked cargo-fuzz"; exit 1; }
+	cd protocol && env -u CARGO_TARGET_DIR $(CARGO) +nightly fuzz run any_bytes -- -max_total_time=$(FUZZ_S) -dict=fuzz/any_bytes.dict

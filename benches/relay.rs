@@ -4,7 +4,7 @@
 //! only: it asks the kernel for one thread's time. The figures are in `docs/decisions/0005-relay-splice.md`.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops at the first mistake")]
 
-use actors::transfer::relay::{RelayEnd, RelayPlan, Relays};
+use actors::transfer::relay::{RelayEnd, RelayPlan, Relays, Way};
 use hongyan::net::relay::{Mover, TcpRelays};
 use std::fs;
 use std::io::{Read, Write};
@@ -61,8 +61,9 @@ fn plan(ticket: u64, length: u64) -> RelayPlan {
         ticket,
         bind: HERE,
         port: 0,
-        sender: HERE,
-        receivers: vec![HERE],
+        sender: Way::Port(vec![HERE]),
+        receiver: Way::Port(vec![HERE]),
+        name: "bench".into(),
         length,
         buffer_bytes: 256 * 1024,
         timeout: Duration::from_secs(10),
@@ -95,8 +96,8 @@ fn measure(mover: Mover, streams: u64, piece: usize) -> Cost {
         for ticket in 0..streams {
             let told = told.clone();
             let (port, hold) = relays.open(plan(ticket, length), Box::new(move |end| told.send(end).unwrap())).unwrap();
-            let mut sender = TcpStream::connect((HERE, port)).unwrap();
-            let mut receiver = TcpStream::connect((HERE, port)).unwrap();
+            let mut sender = TcpStream::connect((HERE, port.unwrap())).unwrap();
+            let mut receiver = TcpStream::connect((HERE, port.unwrap())).unwrap();
             scope.spawn(move || {
                 let bytes = vec![7; piece];
                 for _ in 0..length / u64::try_from(piece).unwrap() {

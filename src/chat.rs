@@ -2,7 +2,7 @@
 //! real one. Never: a socket of its own.
 
 use crate::exit::{Exit, Failure};
-use crate::net::relay::{Mover, TcpRelays};
+use crate::net::relay::{Doors, Mover, TcpRelays};
 use crate::settings::Settings;
 use actors::house::Death;
 use actors::store::OpenError;
@@ -24,6 +24,8 @@ pub struct Admission {
     pub peer: SocketAddr,
     /// What its listener speaks.
     pub dialect: DialectId,
+    /// It only asks something and goes: it is never online.
+    pub visitor: bool,
     /// Makes its link, on the thread where it will live. Dropped without a call, it closes the connection.
     pub open: OpenLink,
 }
@@ -32,6 +34,9 @@ pub struct Admission {
 pub trait Chat {
     /// Takes a connection in, or drops it. Never blocks.
     fn admit(&self, admission: Admission);
+
+    /// Where files come and go over HTTP. All that are given share the same transfers.
+    fn file_doors(&self) -> Doors;
 
     /// Stops everything in order: at most `deadline`, then whatever is left is dropped. May be called again while an
     /// earlier call's future was dropped half-way: it goes on from there, with the new deadline.
@@ -48,6 +53,7 @@ pub trait Chat {
 pub fn start(settings: &Settings, accept_loss: bool) -> Result<Rc<dyn Chat>, Failure> {
     let relays = TcpRelays::start(Mover::default())
         .map_err(|error| Failure::new(Exit::ActorDied, format!("the system gives no thread for transfers: {error}")))?;
+    let doors = relays.doors();
     let (tell, death) = watch::channel(None);
     let system = ChatSystem::start(Start {
         settings: settings.chat.clone(),
@@ -59,7 +65,7 @@ pub fn start(settings: &Settings, accept_loss: bool) -> Result<Rc<dyn Chat>, Fai
         }),
     })
     .map_err(|error| Failure::new(exit_of(&error), error.to_string()))?;
-    Ok(Rc::new(Running { system, death }))
+    Ok(Rc::new(Running { system, doors, death }))
 }
 
 /// Which exit code a failed start has.
@@ -75,12 +81,22 @@ fn exit_of(error: &StartError) -> Exit {
 
 struct Running {
     system: ChatSystem,
+    doors: Doors,
     death: watch::Receiver<Option<Death>>,
 }
 
 impl Chat for Running {
     fn admit(&self, admission: Admission) {
-        self.system.admit(admission.dialect, admission.open);
+        let Admission { dialect, visitor, open, .. } = admission;
+        if visitor {
+            self.system.admit_visitor(dialect, open);
+        } else {
+            self.system.admit(dialect, open);
+        }
+    }
+
+    fn file_doors(&self) -> Doors {
+        self.doors.clone()
     }
 
     fn drain(&self, deadline: Duration) -> LocalBoxFuture<'_, ()> {

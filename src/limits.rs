@@ -1,13 +1,14 @@
-//! Open files. Owns: raising the process's limit and sharing what there is between connections, the database and
-//! transfers, so that a flood of connections never takes the file that a commit needs. Never: opens one.
+//! Open files. Owns: raising the process's limit and sharing what there is between connections, HTTP, the database
+//! and transfers, so that a flood of connections never takes the file that a commit needs. Never: opens one.
 
-use actors::settings::ActorSettings;
+use crate::settings::{LinkKind, Settings};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Standard streams, listeners, the runtime's own (each arbiter has an epoll and an eventfd) and some to spare.
 const OURS: u64 = 48;
-/// A transfer has a listener, two connections, and a pipe where bytes are moved in the kernel.
-const PER_TRANSFER: u64 = 5;
+/// A transfer has a pipe where bytes are moved in the kernel, and four sockets at the most: a listener and two connections,
+/// or a socket pair in the place of each connection that comes over HTTP (and no listener, where both do).
+const PER_TRANSFER: u64 = 6;
 
 /// Raises the soft limit of open files to the hard one; returns what is in force, `None` where there is no limit.
 pub fn raise_open_files() -> Option<u64> {
@@ -34,29 +35,54 @@ pub struct Shared {
     pub level: log::Level,
 }
 
-/// Lowers `session.max`, `storage.max_open_files` and `relay.max` so far that together they stay within `limit`. The
-/// database gets up to a quarter, connections nearly all of the rest, transfers what is left.
-pub fn share_open_files(limit: Option<u64>, settings: &mut ActorSettings) -> Option<Shared> {
+/// Lowers `session.max`, `storage.max_open_files`, `relay.max` and what HTTP may take so far that together they stay
+/// within `limit`. The database gets up to a quarter, connections nearly all of the rest, and HTTP and transfers half
+/// each of what is left.
+pub fn share_open_files(limit: Option<u64>, settings: &mut Settings) -> Option<Shared> {
     let limit = limit?;
-    let database = u64::try_from(settings.storage.max_open_files).unwrap_or(0);
-    let transfers = u64::try_from(settings.relay.max).unwrap_or(u64::MAX).saturating_mul(PER_TRANSFER);
-    let asked = u64::try_from(settings.session.max).unwrap_or(u64::MAX);
-    let sum = OURS.saturating_add(database).saturating_add(transfers).saturating_add(asked);
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let is_web = settings.listen.values().any(|listen| listen.link == LinkKind::Websocket);
+    let chat = &mut settings.chat;
+    let database = u64::try_from(chat.storage.max_open_files).unwrap_or(0);
+    let transfers = count(chat.relay.max).saturating_mul(PER_TRANSFER);
+    let asked = count(chat.session.max);
+    // A handshake becomes a session, but until then it is one more.
+    let handshakes = if is_web { count(chat.web.max_handshakes) } else { 0 };
+    let http = if settings.http.address.is_some() { count(settings.http.max_connections) } else { 0 };
+    let all = [OURS, database, transfers, asked, handshakes, http];
+    let sum = all.into_iter().fold(0, u64::saturating_add);
     if sum <= limit {
         return None;
     }
     let free = limit.saturating_sub(OURS);
     let database = database.min(free / 4);
     let rest = free - database;
-    let sessions = asked.min(rest - rest / 16);
-    let transfers = transfers.min(rest - sessions);
-    settings.storage.max_open_files = i32::try_from(database).unwrap_or(i32::MAX).max(16);
-    settings.relay.max = usize::try_from(transfers / PER_TRANSFER).unwrap_or(usize::MAX).max(1);
-    settings.session.max = usize::try_from(sessions).unwrap_or(usize::MAX).max(1);
+    // One transfer at least, and as much again for HTTP.
+    let others = (rest / 16).max(2 * PER_TRANSFER).min(rest);
+    let sessions = asked.min(rest - others);
+    let rest = rest - sessions;
+    let (handshakes, http) = (handshakes.min(rest / 4), http.min(rest / 4));
+    let transfers = transfers.min(rest - handshakes - http);
+    chat.storage.max_open_files = i32::try_from(database).unwrap_or(i32::MAX).max(16);
+    chat.relay.max = number(transfers / PER_TRANSFER).max(1);
+    chat.session.max = number(sessions).max(1);
+    // What is not served keeps its number: it takes nothing.
+    if is_web {
+        chat.web.max_handshakes = number(handshakes).max(1);
+    }
+    if settings.http.address.is_some() {
+        settings.http.max_connections = number(http).max(1);
+    }
     let line = format!(
         "the limit of {limit} open files is below the {sum} that the settings may take; in force are session.max = {}, \
-         storage.max_open_files = {}, relay.max = {} (raise `ulimit -n`, or lower the settings)",
-        settings.session.max, settings.storage.max_open_files, settings.relay.max
+         storage.max_open_files = {}, relay.max = {}, web.max_handshakes = {}, http.max_connections = {} (raise \
+         `ulimit -n`, or lower the settings)",
+        chat.session.max,
+        chat.storage.max_open_files,
+        chat.relay.max,
+        chat.web.max_handshakes,
+        settings.http.max_connections
     );
     Some(Shared { line, level: if sessions < asked { log::Level::Warn } else { log::Level::Info } })
 }
@@ -64,17 +90,18 @@ pub fn share_open_files(limit: Option<u64>, settings: &mut ActorSettings) -> Opt
 #[cfg(test)]
 mod tests {
     use super::{OURS, PER_TRANSFER, share_open_files};
-    use crate::settings::{Sources, load};
-    use actors::settings::ActorSettings;
+    use crate::settings::{Settings, Sources, load};
     use log::Level;
 
-    fn defaults() -> ActorSettings {
-        load(&Sources::default()).unwrap().settings.chat
+    fn defaults() -> Settings {
+        load(&Sources::default()).unwrap().settings
     }
 
-    fn taken(settings: &ActorSettings) -> u64 {
-        let database = u64::try_from(settings.storage.max_open_files).unwrap();
-        OURS + database + settings.relay.max as u64 * PER_TRANSFER + settings.session.max as u64
+    fn taken(settings: &Settings) -> u64 {
+        let chat = &settings.chat;
+        let database = u64::try_from(chat.storage.max_open_files).unwrap();
+        let http = settings.http.max_connections + chat.web.max_handshakes;
+        OURS + database + chat.relay.max as u64 * PER_TRANSFER + chat.session.max as u64 + http as u64
     }
 
     #[test]
@@ -82,7 +109,7 @@ mod tests {
         let mut settings = defaults();
         assert_eq!(share_open_files(Some(1_000_000), &mut settings), None);
         assert_eq!(share_open_files(None, &mut settings), None);
-        assert_eq!(settings.session.max, defaults().session.max);
+        assert_eq!(settings.chat.session.max, defaults().chat.session.max);
     }
 
     #[test]
@@ -91,7 +118,8 @@ mod tests {
             let mut settings = defaults();
             let said = share_open_files(Some(limit), &mut settings).unwrap();
             assert!(taken(&settings) <= limit, "{limit}: {} taken", taken(&settings));
-            assert!(settings.session.max as u64 >= (limit - OURS) / 2, "{limit}: {}", settings.session.max);
+            let sessions = settings.chat.session.max;
+            assert!(sessions as u64 >= (limit - OURS) / 2, "{limit}: {sessions}");
             assert!(said.line.contains(&limit.to_string()));
             assert_eq!(said.level, level);
         }
@@ -101,6 +129,6 @@ mod tests {
     fn absurdly_few_leave_one_of_each() {
         let mut settings = defaults();
         share_open_files(Some(3), &mut settings).unwrap();
-        assert_eq!((settings.session.max, settings.relay.max), (1, 1));
+        assert_eq!((settings.chat.session.max, settings.chat.relay.max, settings.http.max_connections), (1, 1, 1));
     }
 }

@@ -4,7 +4,7 @@
 use actors::settings::ActorSettings;
 use actors::testing::{Peer, TestWorld, cheap};
 use divan::Bencher;
-use protocol::{Body, DialectId, Event, GroupId, GroupRef, Name, Outgoing, Person, Seq, UserId};
+use protocol::{Body, Carrier, DialectId, Event, GroupId, GroupRef, Name, Outgoing, Person, Seq, UserId};
 use std::hint::black_box;
 
 fn main() {
@@ -70,7 +70,7 @@ fn encode_once_for_all(bencher: Bencher<'_, '_>) {
         };
         let outgoing = Outgoing::new(event);
         for _ in 0..1000 {
-            black_box(outgoing.frame(dialect));
+            black_box(outgoing.frames(dialect, Carrier::Stream));
         }
     });
 }

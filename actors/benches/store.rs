@@ -57,7 +57,7 @@ fn people(ledger: &mut Ledger) -> Vec<UserId> {
         .collect();
     for a in 0..100 {
         for b in (a + 1..100).filter(|b| a == 0 || (a + b) % 3 == 0) {
-            stage(Op::Befriend { from: people[a], to: people[b] });
+            stage(Op::Befriend { from: people[a], to: people[b], special: false });
         }
     }
     for n in 0..20 {
@@ -72,7 +72,7 @@ fn message(people: &[UserId], n: usize) -> Op {
     let body = Body::text("a message of about the length that people write");
     let (hub, other) = (people[0], people[1 + n % 99]);
     let (from, to) = if n.is_multiple_of(2) { (hub, other) } else { (other, hub) };
-    Op::Private { from, to, body }
+    Op::Private { from, to, body, friends_only: false }
 }
 
 #[divan::bench(args = [1, 64, 512])]

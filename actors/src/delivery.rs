@@ -6,7 +6,10 @@ use crate::group::Listening;
 use crate::session::Session;
 use crate::store::{LoginState, Mark, Outcome, Page};
 use actix::prelude::*;
-use protocol::{ClosingReason, DialectId, GroupId, GroupRef, Outgoing, Person, Refusal, Reply, Seq, SessionId, UserId};
+use protocol::{
+    Carrier, ClosingReason, DialectId, Friend, GroupId, GroupRef, Outgoing, Person, Refusal, Reply, Seq, SessionId,
+    UserId,
+};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +21,8 @@ pub struct SessionHandle {
     pub id: SessionId,
     /// What it speaks.
     pub dialect: DialectId,
+    /// What carries it. A peer on a link with messages is a browser, as far as file transfers go.
+    pub carrier: Carrier,
     /// Where it comes from; `None` in memory.
     pub peer: Option<IpAddr>,
     address: Addr<Session>,
@@ -27,8 +32,14 @@ pub struct SessionHandle {
 impl SessionHandle {
     /// Made once, by the session itself.
     #[must_use]
-    pub fn new(id: SessionId, dialect: DialectId, peer: Option<IpAddr>, address: Addr<Session>) -> Self {
-        Self { id, dialect, peer, address, condemned: AtomicBool::new(false) }
+    pub fn new(
+        id: SessionId,
+        dialect: DialectId,
+        carrier: Carrier,
+        peer: Option<IpAddr>,
+        address: Addr<Session>,
+    ) -> Self {
+        Self { id, dialect, carrier, peer, address, condemned: AtomicBool::new(false) }
     }
 
     /// Hands over an event. Where the mailbox is full the session is condemned: closed, and never left ignorant;
@@ -130,8 +141,8 @@ pub enum Answered {
     FoundUser(Option<Person>),
     /// A group's name looked up.
     FoundGroup(Option<GroupRef>),
-    /// Somebody's friends.
-    Friends(Vec<Person>),
+    /// Somebody's friends. Who of them is online is not known yet.
+    Friends(Vec<Friend>),
 }
 
 /// A group has taken the session in, or not.

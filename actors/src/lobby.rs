@@ -23,6 +23,8 @@ pub type OpenLink = Box<dyn FnOnce() -> io::Result<Box<dyn Link>> + Send>;
 pub struct Admit {
     /// What its listener speaks.
     pub dialect: DialectId,
+    /// It only asks something and goes: it is never online.
+    pub visitor: bool,
     /// Its link.
     pub open: OpenLink,
 }
@@ -90,7 +92,7 @@ impl Actor for Lobby {
 impl Handler<Admit> for Lobby {
     type Result = ();
 
-    fn handle(&mut self, Admit { dialect, open }: Admit, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Admit { dialect, visitor, open }: Admit, ctx: &mut Context<Self>) {
         let link = match open() {
             Ok(link) => link,
             Err(error) => return log::debug!("a connection was gone before it was taken in: {error}"),
@@ -103,7 +105,7 @@ impl Handler<Admit> for Lobby {
         let counted = Counted::one_more(&self.house);
         let full = !counted.has_room();
         let in_lobby = InLobby { lobby: ctx.address(), id };
-        let session = Session::new(self.house.clone(), id, dialect, link, counted, in_lobby);
+        let session = Session::new(self.house.clone(), id, dialect, visitor, link, counted, in_lobby);
         let (sender, receiver) = channel(self.house.settings.session.mailbox);
         let address: Addr<Session> = Addr::new(sender);
         actix_rt::spawn(Context::with_receiver(receiver).into_future(session));

@@ -17,6 +17,8 @@ pub struct ActorSettings {
     pub message: MessageSettings,
     pub inbox: InboxSettings,
     pub plain: PlainSettings,
+    pub framed: FramedSettings,
+    pub web: WebSettings,
     pub storage: StorageSettings,
     pub relay: RelaySettings,
 }
@@ -123,6 +125,29 @@ pub struct PlainSettings {
     pub nudge_for_s: u64,
     pub group_echo: bool,
     pub store_offline: bool,
+}
+
+/// `[framed]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct FramedSettings {
+    pub max_frame_bytes: usize,
+    pub max_message_bytes: usize,
+    pub max_depth: usize,
+    pub max_fields: usize,
+}
+
+/// `[web]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct WebSettings {
+    pub ping_every_s: u64,
+    pub pong_timeout_s: u64,
+    // The rest is the listeners'; it stands here since one section has one struct.
+    pub origins: String,
+    pub max_header_bytes: usize,
+    pub handshake_timeout_s: u64,
+    pub max_handshakes: usize,
 }
 
 /// `[storage]`

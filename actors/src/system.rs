@@ -173,7 +173,16 @@ impl ChatSystem {
 
     /// Takes a connection in. Never blocks; one too many is told so and closed.
     pub fn admit(&self, dialect: DialectId, open: OpenLink) {
-        self.lobbies[self.house.cores.next_session()].do_send(Admit { dialect, open });
+        self.let_in(Admit { dialect, visitor: false, open });
+    }
+
+    /// Takes in a connection that only asks something and goes: it is never online, and nothing is delivered to it.
+    pub fn admit_visitor(&self, dialect: DialectId, open: OpenLink) {
+        self.let_in(Admit { dialect, visitor: true, open });
+    }
+
+    fn let_in(&self, admit: Admit) {
+        self.lobbies[self.house.cores.next_session()].do_send(admit);
     }
 
     /// How many connections there are.

@@ -2,7 +2,8 @@
 //! Never: looks inside a body beyond its kind.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a message's bytes are. The numbers are stored on disk and travel in `binary`; never renumber.
@@ -44,6 +45,22 @@ impl Body {
             _ => None,
         }
     }
+
+    /// The text, or a word on what is here instead, for dialects that can say text only: a picture is told there, not
+    /// sent.
+    #[must_use]
+    pub fn told(&self) -> Cow<'_, str> {
+        if let Some(text) = self.as_text() {
+            return Cow::Borrowed(text);
+        }
+        let what = match self.kind {
+            BodyKind::Image => "image",
+            BodyKind::File => "file",
+            BodyKind::Voice => "voice",
+            BodyKind::Text | BodyKind::Custom(_) => "message of another kind",
+        };
+        Cow::Owned(format!("[{what}, {} bytes]", self.data.len()))
+    }
 }
 
 /// A file's length in bytes, with the JSON type in which it was said: both sides of a transfer are answered in the
@@ -54,6 +71,13 @@ pub struct FileLength {
     pub bytes: u64,
     /// Whether it was written as a JSON string.
     pub as_text: bool,
+}
+
+/// As it was said: a string or a number.
+impl Serialize for FileLength {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.as_text { serializer.collect_str(&self.bytes) } else { serializer.serialize_u64(self.bytes) }
+    }
 }
 
 /// A password on its way to the hash. Prints as `Secret(..)`; its memory is overwritten when it is dropped.

@@ -82,6 +82,8 @@ pub enum Command {
     AddFriend {
         /// With whom.
         friend: Who,
+        /// Whether the asker pays special attention to this friend.
+        special: bool,
     },
     /// Answer a friend request.
     AnswerFriend {
@@ -89,14 +91,30 @@ pub enum Command {
         asker: Who,
         /// The answer.
         verdict: Verdict,
+        /// Whether whoever answers pays special attention to this friend.
+        special: bool,
+    },
+    /// Pay special attention to a friend of mine, or no more.
+    SetFriend {
+        /// Which.
+        friend: Who,
+        /// Whether.
+        special: bool,
     },
     /// End a friendship, for both.
     RemoveFriend {
         /// With whom.
         friend: Who,
     },
-    /// My friends, with who is online.
+    /// My friends.
     ListFriends,
+    /// Which of my friends are online.
+    ListPresence,
+    /// An account's name by its number, or the other way round.
+    FindUser {
+        /// Which.
+        who: Who,
+    },
     /// My groups.
     ListGroups,
     /// Change my policies; `None` leaves one as it is.
@@ -190,8 +208,11 @@ pub enum Verb {
     Ping,
     AddFriend,
     AnswerFriend,
+    SetFriend,
     RemoveFriend,
     ListFriends,
+    ListPresence,
+    FindUser,
     ListGroups,
     SetPolicy,
     ChangePassword,
@@ -217,8 +238,11 @@ impl Command {
             Self::Ping => Verb::Ping,
             Self::AddFriend { .. } => Verb::AddFriend,
             Self::AnswerFriend { .. } => Verb::AnswerFriend,
+            Self::SetFriend { .. } => Verb::SetFriend,
             Self::RemoveFriend { .. } => Verb::RemoveFriend,
             Self::ListFriends => Verb::ListFriends,
+            Self::ListPresence => Verb::ListPresence,
+            Self::FindUser { .. } => Verb::FindUser,
             Self::ListGroups => Verb::ListGroups,
             Self::SetPolicy { .. } => Verb::SetPolicy,
             Self::ChangePassword { .. } => Verb::ChangePassword,

@@ -2,11 +2,11 @@
 //! Never: knows a link, a session or an actor. A dialect turns bytes into [`Request`]s and replies and events into
 //! [`Frame`]s, and nothing else.
 
-use crate::command::Request;
+use crate::command::{Request, Verb};
 use crate::dialects::DIALECTS;
 use crate::event::Event;
 use crate::ids::RequestId;
-use crate::reply::Reply;
+use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::fmt;
@@ -105,7 +105,8 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// The frames of one reply: one, except where a list does not fit.
+/// The frames of one reply or event: one, except where a list or a text does not fit, or where the language says
+/// something in two; none where it has no word for it.
 pub type Frames = SmallVec<[Frame; 1]>;
 
 /// How a client frames what it sends, where a dialect leaves that open and it matters for what it can read.
@@ -128,6 +129,10 @@ pub enum MistakeKind {
     TooLarge,
     /// Deeper than [`Limits::depth`]: the connection closes.
     TooDeep,
+    /// A whole frame that cannot be read, in a dialect where that spoils only the frame.
+    Unreadable,
+    /// A well-formed frame without a command.
+    NoCommand,
     /// A well-formed frame with a command that does not exist.
     UnknownCommand,
     /// A command without one of its fields.
@@ -136,6 +141,8 @@ pub enum MistakeKind {
     WrongType,
     /// A field whose value means nothing.
     BadValue,
+    /// A text that does not fit into what its reader can take.
+    TextTooLong,
 }
 
 impl MistakeKind {
@@ -151,6 +158,8 @@ impl MistakeKind {
 pub struct Mistake {
     /// The client's number for it, where it could be read.
     pub request: RequestId,
+    /// What was to be asked, where that could be read.
+    pub verb: Option<Verb>,
     /// What is wrong.
     pub kind: MistakeKind,
     /// Where or which, in a few words; never echoes a password.
@@ -182,10 +191,31 @@ pub trait Decoder: Send {
     fn style(&self) -> Style;
 }
 
+/// How people live together in a dialect, beyond its bytes: what its document says or takes for granted. Settings may
+/// change some of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Customs {
+    /// How a new account becomes a friend.
+    pub add: FriendPolicy,
+    /// Who may write to a new account.
+    pub message: MessagePolicy,
+    /// How others join a new group.
+    pub join: JoinPolicy,
+    /// Its people write to friends only, whatever the receiver allows.
+    pub friends_only: bool,
+    /// Private messages for people who are away are stored.
+    pub store_offline: bool,
+    /// Whoever logs out is disconnected.
+    pub logout_closes: bool,
+}
+
 /// One wire language, both directions.
 pub trait Dialect: Send + Sync {
     /// Its name in settings and on the `listening` line.
     fn name(&self) -> &'static str;
+
+    /// How its people live together.
+    fn customs(&self) -> Customs;
 
     /// A decoder for a new connection.
     fn decoder(&self, carrier: Carrier, limits: Limits) -> Box<dyn Decoder>;
@@ -194,10 +224,11 @@ pub trait Dialect: Send + Sync {
     fn reply(&self, request: RequestId, reply: &Reply, carrier: Carrier) -> Frames;
 
     /// The word for a mistake.
-    fn mistake(&self, mistake: &Mistake) -> Frame;
+    fn mistake(&self, mistake: &Mistake, carrier: Carrier) -> Frame;
 
-    /// An event, or `None` where the language has no word for it. Depends on the event alone.
-    fn event(&self, event: &Event) -> Option<Frame>;
+    /// An event; none where the language has no word for it. Depends on the event and the carrier alone, never on who
+    /// reads it.
+    fn event(&self, event: &Event, carrier: Carrier) -> Frames;
 
     /// A frame without meaning that makes a client look at what it has received, where there is such a thing.
     fn nudge(&self) -> Option<Frame> {

@@ -47,6 +47,39 @@ pub enum TransferEnd {
     Broken,
 }
 
+/// Where one side of a file transfer takes part, on this server's address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Door {
+    /// A bare TCP port, for programs: connect, and send or receive the bytes.
+    Port(u16),
+    /// A path over HTTP, for browsers: `PUT` the bytes there, or `GET` them.
+    Web {
+        /// The port of the HTTP listener.
+        port: u16,
+        /// The path, which holds a secret for this side of this transfer alone.
+        path: Box<str>,
+    },
+}
+
+impl Door {
+    /// The port that it is on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Port(port) | Self::Web { port, .. } => *port,
+        }
+    }
+
+    /// The path, where it is one over HTTP.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Port(_) => None,
+            Self::Web { path, .. } => Some(path),
+        }
+    }
+}
+
 /// Something that happened, told to those whom it concerns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -69,6 +102,10 @@ pub enum Event {
     FriendRequested {
         /// Who.
         asker: Person,
+        /// Who is asked.
+        to: UserId,
+        /// Whether the asker would pay special attention to this friend.
+        special: bool,
     },
     /// Somebody declined my request.
     FriendRejected {
@@ -120,12 +157,14 @@ pub enum Event {
         /// What it says.
         body: Body,
     },
-    /// Somebody sends me a file: fetch it at this port of this server.
+    /// Somebody sends me a file: fetch it here.
     FileOffered {
         /// Who.
         from: Person,
-        /// The relay's port.
-        port: u16,
+        /// Who receives.
+        to: UserId,
+        /// Where.
+        door: Door,
         /// How long, in the JSON type in which the sender said it.
         length: FileLength,
         /// The name's last component only.

@@ -15,6 +15,12 @@ macro_rules! number {
                 self.0.fmt(f)
             }
         }
+
+        impl From<$name> for u64 {
+            fn from(number: $name) -> Self {
+                number.0
+            }
+        }
     };
 }
 

@@ -18,10 +18,12 @@ pub mod reply;
 
 pub use body::{Body, BodyKind, FileLength, Secret};
 pub use command::{Claim, Command, Peer, Request, Verb, Verdict, WhichGroup, Who};
-pub use dialect::{Carrier, Decoded, Decoder, Dialect, DialectId, Frame, Frames, Limits, Mistake, MistakeKind, Style};
+pub use dialect::{
+    Carrier, Customs, Decoded, Decoder, Dialect, DialectId, Frame, Frames, Limits, Mistake, MistakeKind, Style,
+};
 pub use dialects::DIALECTS;
-pub use event::{ClosingReason, Event, GroupRef, Person, TransferEnd};
+pub use event::{ClosingReason, Door, Event, GroupRef, Person, TransferEnd};
 pub use ids::{GroupId, RequestId, Seq, SessionId, UserId};
 pub use names::{Name, NameError, NameKey};
 pub use outgoing::Outgoing;
-pub use reply::{FriendPolicy, JoinPolicy, MessagePolicy, PastMessage, Refusal, Reply, Roster};
+pub use reply::{Correspondent, Friend, FriendPolicy, JoinPolicy, MessagePolicy, PastMessage, Refusal, Reply, Roster};

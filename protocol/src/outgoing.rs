@@ -1,7 +1,7 @@
-//! An event on its way to many: the event and one lazily made frame per dialect.
-//! Owns: the rule that an event is encoded once per dialect, however many read it.
+//! An event on its way to many: the event and its lazily made frames per dialect and kind of carrier.
+//! Owns: the rule that an event is encoded once for each of those, however many read it.
 
-use crate::dialect::{DialectId, Frame};
+use crate::dialect::{Carrier, DialectId, Frame, Frames};
 use crate::dialects::DIALECTS;
 use crate::event::Event;
 use std::sync::OnceLock;
@@ -10,14 +10,15 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub struct Outgoing {
     event: Event,
-    frames: [OnceLock<Option<Frame>>; DIALECTS.len()],
+    streams: [OnceLock<Frames>; DIALECTS.len()],
+    messages: [OnceLock<Frames>; DIALECTS.len()],
 }
 
 impl Outgoing {
     /// Wraps an event; nothing is encoded yet.
     #[must_use]
     pub fn new(event: Event) -> Self {
-        Self { event, frames: Default::default() }
+        Self { event, streams: Default::default(), messages: Default::default() }
     }
 
     /// The event itself.
@@ -26,9 +27,13 @@ impl Outgoing {
         &self.event
     }
 
-    /// The event in one dialect, encoded at the first call; `None` where that dialect has no word for it.
+    /// The event in one dialect, encoded at the first call; empty where that dialect has no word for it.
     #[must_use]
-    pub fn frame(&self, dialect: DialectId) -> Option<&Frame> {
-        self.frames[dialect.index()].get_or_init(|| dialect.get().event(&self.event)).as_ref()
+    pub fn frames(&self, dialect: DialectId, carrier: Carrier) -> &[Frame] {
+        let of_carrier = match carrier {
+            Carrier::Stream => &self.streams,
+            Carrier::Message => &self.messages,
+        };
+        of_carrier[dialect.index()].get_or_init(|| dialect.get().event(&self.event, carrier))
     }
 }

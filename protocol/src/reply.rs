@@ -2,8 +2,8 @@
 //! Never: is told to anybody else (that is an [`crate::Event`]).
 
 use crate::body::{Body, FileLength};
-use crate::command::{Peer, Verb};
-use crate::event::{GroupRef, Person};
+use crate::command::Verb;
+use crate::event::{Door, GroupRef, Person};
 use crate::ids::{Seq, UserId};
 use crate::names::NameError;
 use serde::{Deserialize, Serialize};
@@ -51,13 +51,33 @@ pub struct PastMessage {
     pub body: Body,
 }
 
+/// A friend, as its friend sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Friend {
+    /// Who.
+    pub person: Person,
+    /// Whether it is online.
+    pub online: bool,
+    /// Whether the one who is told pays special attention to it: kept per side (`framed.txt`, `status` 1).
+    pub special: bool,
+}
+
+/// Whose conversation a page of history is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Correspondent {
+    /// A private one, with this person.
+    User(Person),
+    /// A group's.
+    Group(GroupRef),
+}
+
 /// What somebody is told who has just logged in: bounded by `friend.max` and `group.max_per_account`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Roster {
     /// The account.
     pub me: Person,
-    /// Its friends in the order in which they became so; the flag says who is online.
-    pub friends: Vec<(Person, bool)>,
+    /// Its friends in the order in which they became so.
+    pub friends: Vec<Friend>,
     /// Its groups in the order in which it joined.
     pub groups: Vec<GroupRef>,
 }
@@ -98,8 +118,32 @@ pub enum Reply {
         /// With whom.
         friend: Person,
     },
-    /// My friends; the flag says who is online.
-    Friends(Vec<(Person, bool)>),
+    /// A friend is seen as asked now.
+    FriendSet {
+        /// Which.
+        friend: Person,
+        /// Whether with special attention.
+        special: bool,
+    },
+    /// The account's friends in the order in which they became so.
+    Friends {
+        /// The account itself.
+        me: Person,
+        /// Its friends.
+        friends: Vec<Friend>,
+    },
+    /// The same people, for one who asked who of them is online.
+    Presence {
+        /// The account itself.
+        me: Person,
+        /// Its friends.
+        friends: Vec<Friend>,
+    },
+    /// The account that was looked for.
+    UserFound {
+        /// Both its identifiers.
+        person: Person,
+    },
     /// My groups.
     Groups(Vec<GroupRef>),
     /// My policies as they are now.
@@ -158,19 +202,17 @@ pub enum Reply {
     },
     /// A page of a conversation, oldest first.
     History {
-        /// With whom, or of which group: as it was asked.
-        peer: Peer,
-        /// The name of that peer as it is registered.
-        peer_name: crate::names::Name,
+        /// With whom, or of which group.
+        with: Correspondent,
         /// The messages.
         messages: Vec<PastMessage>,
         /// Whether there are older ones.
         more: bool,
     },
-    /// Send the bytes to this port of this server.
+    /// Send the bytes here.
     FilePort {
-        /// The relay's port.
-        port: u16,
+        /// Where.
+        door: Door,
         /// As it was asked.
         length: FileLength,
         /// The name exactly as the sender wrote it: clients reopen the path that they get back (`CLIENTS.md`).
@@ -270,6 +312,9 @@ pub enum Refusal {
     /// The disk is nearly full: nothing more is stored.
     #[error("the server's disk is full")]
     StorageFull,
+    /// Over HTTP one can only register, log in and see the list of friends.
+    #[error("that is not to be had over HTTP; use the WebSocket")]
+    NotOverHttp,
     /// A fault of the server's own, logged there.
     #[error("the server failed to do that")]
     Fault,

@@ -3,20 +3,25 @@
 //! a connection of its own, or decides who may transfer (the broker does).
 //!
 //! One transfer is one task: `meeting` waits until it is certain who the two sides are, `carrying` moves the
-//! bytes and closes in order. `gate` says who may connect as what, `intake` and `buffer` hold what was read
+//! bytes and closes in order. `arrivals` are those who connect and those who come through `doors`, over HTTP; `gate`
+//! says who of the former may be what; `intake` and `buffer` hold what was read
 //! ahead. Everything waits for a bounded time, and a transfer's memory is `buffer_bytes` and a few KiB.
 
+mod arrivals;
 mod buffer;
 mod carrying;
+mod doors;
 mod gate;
 mod intake;
 mod meeting;
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
 
 pub use buffer::Mover;
+pub use doors::{Doors, How, Joined, Outcome, Refused};
 
 use actors::transfer::relay::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};
+use arrivals::{Arrival, Arrivals};
 use gate::Gate;
 use meeting::Meeting;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -26,7 +31,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Connections that wait to be accepted. Two are expected; strangers beyond this wait in their own systems.
 const BACKLOG: i32 = 16;
@@ -35,11 +40,12 @@ const BACKLOG: i32 = 16;
 /// only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Moves the bytes over TCP, on a thread of its own. Dropping it ends all transfers as [`RelayEnd::Broken`] and joins
+/// Moves the bytes between sockets, on a thread of its own. Dropping it ends all transfers as [`RelayEnd::Broken`] and joins
 /// the thread.
 pub struct TcpRelays {
     runtime: Handle,
     mover: Mover,
+    doors: Doors,
     /// Dropped to stop the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -59,22 +65,43 @@ impl TcpRelays {
             // Ends when `stop` is dropped; the runtime then drops all tasks, and each tells its end.
             let _ = runtime.block_on(stopped);
         })?;
-        Ok(Self { runtime: handle, mover, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { runtime: handle, mover, doors: Doors::default(), stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where sides come in over HTTP, for whoever serves it.
+    #[must_use]
+    pub fn doors(&self) -> Doors {
+        self.doors.clone()
+    }
+
+    /// See [`Doors::set_web_port`].
+    pub fn set_web_port(&self, port: u16) {
+        self.doors.set_web_port(port);
     }
 }
 
 impl Relays for TcpRelays {
-    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(u16, Box<dyn RelayHold>)> {
-        let listener = listen(SocketAddr::new(plan.bind, plan.port))?;
-        let port = listener.local_addr()?.port();
-        let listener = {
-            let _context = self.runtime.enter();
-            TcpListener::from_std(listener)?
-        };
+    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(Option<u16>, Box<dyn RelayHold>)> {
+        let listener = plan.needs_port().then(|| self.listen(&plan)).transpose()?;
+        let port = listener.as_ref().map(|listener| listener.local_addr().map(|address| address.port())).transpose()?;
+        let (told, outcome) = Told::new(when_ended);
+        let arrivals = Arrivals::new(plan.ticket, listener, self.doors.hang(&plan, &outcome));
         let (hold, held) = oneshot::channel();
-        let job = Job { told: Told(Some(when_ended)), plan, mover: self.mover, listener, held };
+        let job = Job { plan, mover: self.mover, arrivals, held, told };
         self.runtime.spawn(job.run());
         Ok((port, Box::new(Hold(hold))))
+    }
+
+    fn web_port(&self) -> Option<u16> {
+        self.doors.web_port()
+    }
+}
+
+impl TcpRelays {
+    fn listen(&self, plan: &RelayPlan) -> io::Result<TcpListener> {
+        let listener = listen(SocketAddr::new(plan.bind, plan.port))?;
+        let _context = self.runtime.enter();
+        TcpListener::from_std(listener)
     }
 }
 
@@ -96,30 +123,42 @@ struct Hold(#[expect(dead_code, reason = "dropping it is what tells")] oneshot::
 
 impl RelayHold for Hold {}
 
-/// Tells a transfer's end exactly once: by [`Told::tell`], or as broken if the task is dropped or panics.
-struct Told(Option<WhenEnded>);
+/// Tells a transfer's end exactly once: by [`Told::tell`], or as broken if the task is dropped or panics. The broker
+/// hears of it first: whoever came over HTTP and gets an answer may offer the next file at once.
+struct Told {
+    broker: Option<WhenEnded>,
+    doors: watch::Sender<Option<RelayEnd>>,
+}
 
 impl Told {
+    fn new(when_ended: WhenEnded) -> (Self, Outcome) {
+        let (doors, outcome) = Outcome::pair();
+        (Self { broker: Some(when_ended), doors }, outcome)
+    }
+
     fn tell(mut self, end: RelayEnd) {
-        if let Some(when_ended) = self.0.take() {
+        self.tell_once(end);
+    }
+
+    fn tell_once(&mut self, end: RelayEnd) {
+        if let Some(when_ended) = self.broker.take() {
             when_ended(end);
+            self.doors.send_replace(Some(end));
         }
     }
 }
 
 impl Drop for Told {
     fn drop(&mut self) {
-        if let Some(when_ended) = self.0.take() {
-            when_ended(RelayEnd::Broken);
-        }
+        self.tell_once(RelayEnd::Broken);
     }
 }
 
-/// One transfer, from its bound port to its end.
+/// One transfer, from its bound port and its doors to its end.
 struct Job {
     plan: RelayPlan,
     mover: Mover,
-    listener: TcpListener,
+    arrivals: Arrivals,
     held: oneshot::Receiver<()>,
     /// Last, since fields are dropped in this order: the port is free before anybody hears of the end.
     told: Told,
@@ -127,14 +166,14 @@ struct Job {
 
 impl Job {
     async fn run(self) {
-        let Self { plan, mover, listener, held, told } = self;
+        let Self { plan, mover, arrivals, held, told } = self;
         let ticket = plan.ticket;
         // The listener and all that is opened for this transfer live in the inner future, and are gone with it.
         let end = Box::pin(async move {
             tokio::select! {
                 biased;
                 _ = held => RelayEnd::Broken,
-                end = relay(&plan, mover, &listener) => end,
+                end = relay(&plan, mover, arrivals) => end,
             }
         })
         .await;
@@ -144,32 +183,26 @@ impl Job {
 }
 
 /// The whole life of a transfer, except that it may be cut short from outside.
-async fn relay(plan: &RelayPlan, mover: Mover, listener: &TcpListener) -> RelayEnd {
-    let gate = Gate::new(plan.sender, &plan.receivers);
-    let pair = match Meeting::new(plan, &gate, mover).meet(listener).await {
+async fn relay(plan: &RelayPlan, mover: Mover, mut arrivals: Arrivals) -> RelayEnd {
+    let gate = Gate::new(&plan.sender, &plan.receiver);
+    let pair = match Meeting::new(plan, &gate, mover).meet(&mut arrivals).await {
         Ok(pair) => pair,
         Err(end) => return end,
     };
     log::debug!("relay {}: both sides are here", plan.ticket);
     tokio::select! {
         end = pair.carry(plan.timeout) => end,
-        never = turn_away(listener, plan.ticket) => match never {},
+        never = turn_away(&mut arrivals, plan.ticket) => match never {},
     }
 }
 
 /// Accepts and closes whoever still comes after the two sides were found.
-async fn turn_away(listener: &TcpListener, ticket: u64) -> std::convert::Infallible {
+async fn turn_away(arrivals: &mut Arrivals, ticket: u64) -> std::convert::Infallible {
     loop {
-        match listener.accept().await {
-            Ok((_, peer)) => log::debug!("relay {ticket}: {peer} came too late, closed"),
-            Err(error) => accept_failed(ticket, &error).await,
+        if let Arrival::Port(_, peer) = arrivals.next().await {
+            log::debug!("relay {ticket}: {peer} came too late, closed");
         }
     }
-}
-
-async fn accept_failed(ticket: u64, error: &io::Error) {
-    log::debug!("relay {ticket}: accept: {error}");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 /// A bound, listening, non-blocking socket. A port whose last connections linger in TIME_WAIT can be bound again.

@@ -1,9 +1,8 @@
 //! Plain TCP as a link. Owns: the stream and its socket options. Never: a buffer, or a frame's meaning.
 
-use crate::net::outq;
+use crate::net::{outq, socket};
 use actors::session::link::{Arrival, Link};
 use protocol::Carrier;
-use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -26,26 +25,9 @@ impl TcpLink {
     /// # Errors
     /// The peer has gone already, or the system refuses an option.
     pub fn open(stream: std::net::TcpStream, keepalive: Duration) -> io::Result<Self> {
-        let peer = stream.peer_addr()?;
-        stream.set_nonblocking(true)?;
-        // Frames are written whole and answered: waiting for more to send only delays them.
-        stream.set_nodelay(true)?;
-        watch_over(&stream, keepalive)?;
-        Ok(Self { stream: TcpStream::from_std(stream)?, peer })
+        let (stream, peer) = socket::adopt(stream, keepalive)?;
+        Ok(Self { stream, peer })
     }
-}
-
-/// Lets the system find dead peers. With a user time-out Linux gives a silent peer up at the first unanswered probe
-/// after it, whatever the number of probes; so probing starts at half of the time, and some four may get lost.
-fn watch_over(stream: &std::net::TcpStream, keepalive: Duration) -> io::Result<()> {
-    let second = Duration::from_secs(1);
-    let socket = SockRef::from(stream);
-    let probes = TcpKeepalive::new().with_time((keepalive / 2).max(second));
-    let probes = probes.with_interval((keepalive / 8).max(second)).with_retries(4);
-    socket.set_tcp_keepalive(&probes)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(keepalive))?;
-    Ok(())
 }
 
 impl Link for TcpLink {

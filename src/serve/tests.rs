@@ -4,6 +4,8 @@ use super::{bind_all, drain, run};
 use crate::announce::Announcer;
 use crate::chat::{Admission, Chat};
 use crate::exit::{Exit, Failure};
+use crate::net::relay::Doors;
+use crate::settings::LinkKind;
 use crate::settings::{Override, Settings, Sources, load};
 use futures::future::LocalBoxFuture;
 use std::cell::RefCell;
@@ -25,6 +27,10 @@ impl Chat for Notes {
     fn admit(&self, admission: Admission) {
         self.said.borrow_mut().push(format!("admit {:?}", admission.dialect));
     }
+    fn file_doors(&self) -> Doors {
+        Doors::default()
+    }
+
     fn drain(&self, deadline: Duration) -> LocalBoxFuture<'_, ()> {
         self.said.borrow_mut().push(format!("drain {deadline:?}"));
         if self.slow && !deadline.is_zero() { Box::pin(pending()) } else { Box::pin(ready(())) }
@@ -38,7 +44,14 @@ fn settings(sets: &[(&str, &str)]) -> Settings {
     let overrides =
         sets.iter().map(|(key, value)| Override { flag: "--set", key: (*key).to_owned(), value: (*value).to_owned() });
     let mut overrides: Vec<Override> = overrides.collect();
-    overrides.push(Override { flag: "--set", key: "listen.plain.address".into(), value: "127.0.0.1:0".into() });
+    for (key, value) in [
+        ("listen.plain.address", "127.0.0.1:0"),
+        ("listen.framed.address", ""),
+        ("listen.web.address", ""),
+        ("http.address", ""),
+    ] {
+        overrides.insert(0, Override { flag: "--set", key: key.into(), value: value.into() });
+    }
     load(&Sources { overrides, ..Sources::default() }).unwrap().settings
 }
 
@@ -63,23 +76,31 @@ impl Shared {
 
 #[test]
 fn every_listener_is_announced_and_every_taken_one_told() {
-    let listen = [("listen.b.address", "127.0.0.1:0"), ("listen.b.link", "tcp"), ("listen.b.dialect", "plain")];
-    let mut settings = settings(&listen);
+    let free = "127.0.0.1:0";
+    let sets = [
+        ("listen.b.address", free),
+        ("listen.b.link", "websocket"),
+        ("listen.b.dialect", "plain"),
+        ("http.address", free),
+    ];
+    let mut settings = settings(&sets);
+    assert_eq!(settings.listen["b"].link, LinkKind::Websocket);
     let out = Shared::default();
     let bound = bind_all(&settings, &mut Announcer::to(Box::new(out.clone()))).unwrap();
-    let lines: Vec<String> = ["b", "plain"]
-        .iter()
-        .zip(&bound)
-        .map(|(name, (b, _))| format!("listening {name} tcp plain {}", b.address()))
-        .collect();
+    let names = ["b websocket plain", "plain tcp plain", "http http api"];
+    let addresses = bound.addresses();
+    let lines: Vec<String> =
+        names.iter().zip(&addresses).map(|(name, address)| format!("listening {name} {address}")).collect();
     assert_eq!(out.text().lines().collect::<Vec<_>>(), lines);
 
-    for (listen, (bound, _)) in settings.listen.values_mut().zip(&bound) {
-        listen.address = bound.address();
+    for (listen, address) in settings.listen.values_mut().zip(&addresses) {
+        listen.address = *address;
     }
+    settings.http.address = Some(addresses[2]);
     let Err(failure) = bind_all(&settings, &mut Announcer::to(Box::new(Shared::default()))) else { panic!("bound") };
-    assert_eq!((failure.exit, failure.lines.len()), (Exit::Listen, 2));
+    assert_eq!((failure.exit, failure.lines.len()), (Exit::Listen, 3));
     assert!(failure.lines[1].contains("listener plain") && failure.lines[1].contains("taken"), "{failure:?}");
+    assert!(failure.lines[2].contains("--set http.address="), "{failure:?}");
 }
 
 #[test]

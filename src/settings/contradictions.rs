@@ -17,7 +17,8 @@ pub(super) struct Whole<'a> {
 
 /// Finds all of them.
 pub(super) fn find(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) {
-    let listeners = listeners(whole, mistakes);
+    let mut listeners = listeners(whole, mistakes);
+    listeners.extend(http(whole));
     same_address(whole, &listeners, mistakes);
     relay_ports(whole, &listeners, mistakes);
     not_above(
@@ -30,6 +31,12 @@ pub(super) fn find(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) {
         whole,
         ("message.max_bytes", "session.outbox_bytes"),
         "a message must fit into what waits for its reader",
+        mistakes,
+    );
+    not_above(
+        whole,
+        ("framed.max_message_bytes", "session.outbox_bytes"),
+        "what one client may send must fit into what waits for another",
         mistakes,
     );
     not_above(
@@ -66,7 +73,12 @@ impl Whole<'_> {
     }
 }
 
-/// The listeners that will be opened, with their addresses.
+/// The HTTP listener, if there is one.
+fn http(whole: &Whole<'_>) -> Option<(String, SocketAddr)> {
+    Some(("http.address".into(), whole.text("http.address")?.parse().ok()?))
+}
+
+/// The listeners that will be opened: the keys of their addresses, and those.
 fn listeners(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) -> Vec<(String, SocketAddr)> {
     let mut found = Vec::new();
     let mut named = 0;
@@ -87,7 +99,7 @@ fn listeners(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) -> Vec<(String, Soc
             });
         }
         if let Some(address) = address.and_then(|address| address.parse().ok()) {
-            found.push((name.clone(), address));
+            found.push((format!("listen.{name}.address"), address));
         }
     }
     let is_bad = whole.bad.iter().any(|key| key.starts_with("listen."));
@@ -101,10 +113,9 @@ fn listeners(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) -> Vec<(String, Soc
 fn same_address(whole: &Whole<'_>, listeners: &[(String, SocketAddr)], mistakes: &mut Vec<Mistake>) {
     for (at, (one, address)) in listeners.iter().enumerate() {
         for (other, taken) in &listeners[..at] {
-            let (one, other) = (format!("listen.{one}.address"), format!("listen.{other}.address"));
-            if collide(*address, *taken) && !whole.bad.contains(&one) && !whole.bad.contains(&other) {
+            if collide(*address, *taken) && !whole.bad.contains(one) && !whole.bad.contains(other) {
                 let what = format!("{one} = \"{address}\" and {other} = \"{taken}\" collide: give each its own port");
-                mistakes.push(whole.between(&one, &other, what));
+                mistakes.push(whole.between(one, other, what));
             }
         }
     }
@@ -113,14 +124,13 @@ fn same_address(whole: &Whole<'_>, listeners: &[(String, SocketAddr)], mistakes:
 fn relay_ports(whole: &Whole<'_>, listeners: &[(String, SocketAddr)], mistakes: &mut Vec<Mistake>) {
     let Some(Ok(PortRange::Between(first, last))) = whole.text("relay.ports").map(parse_ports) else { return };
     let Some(bind) = whole.text("relay.bind").and_then(|bind| bind.parse::<IpAddr>().ok()) else { return };
-    for (name, address) in listeners {
+    for (key, address) in listeners {
         if (first..=last).contains(&address.port()) && overlap(bind, address.ip()) {
-            let key = format!("listen.{name}.address");
             let what = format!(
                 "{key} = \"{address}\" lies within relay.ports = \"{first}-{last}\": a file transfer would be given \
                  a port that is taken; move one of them"
             );
-            mistakes.push(whole.between(&key, "relay.ports", what));
+            mistakes.push(whole.between(key, "relay.ports", what));
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Settings {
     pub log: Log,
     /// `[listen.NAME]`: the listeners to open, by name; those with an empty address are not among them.
     pub listen: BTreeMap<String, Listen>,
+    /// `[http]`
+    pub http: HttpSettings,
     /// The sections that the actors use.
     #[serde(flatten)]
     pub chat: ActorSettings,
@@ -57,6 +59,20 @@ pub struct Log {
     pub filter: String,
 }
 
+/// `[http]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct HttpSettings {
+    /// `None`: off.
+    #[serde(deserialize_with = "address")]
+    pub address: Option<SocketAddr>,
+    pub public_port: u16,
+    pub max_connections: usize,
+    pub max_visitors: usize,
+    pub visitor_ttl_s: u64,
+    pub idle_timeout_s: u64,
+}
+
 /// One listener.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Listen {
@@ -75,6 +91,8 @@ pub struct Listen {
 pub enum LinkKind {
     /// Plain TCP.
     Tcp,
+    /// WebSockets over HTTP/1.1.
+    Websocket,
 }
 
 impl LinkKind {
@@ -83,6 +101,7 @@ impl LinkKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Websocket => "websocket",
         }
     }
 }
@@ -90,6 +109,15 @@ impl LinkKind {
 fn dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DialectId, D::Error> {
     let name = String::deserialize(deserializer)?;
     DialectId::by_name(&name).ok_or_else(|| serde::de::Error::custom(format!("no dialect is called {name:?}")))
+}
+
+/// Empty is off.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// One thing that is wrong with the settings.

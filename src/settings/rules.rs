@@ -69,6 +69,20 @@ pub(super) const RANGES: &[Range] = &[
     range("plain.pace_ms", 0, 10_000, "objects would wait longer than people do"),
     range("plain.nudge_ms", 0, 3_600_000, "0 sends none"),
     range("plain.nudge_for_s", 0, DAY_S, "0 sends none"),
+    range("framed.max_frame_bytes", 256, 64 * KIB, "the shortest commands must fit, and each guest may take as much"),
+    range("framed.max_message_bytes", 256, 64 * MIB, "the shortest commands must fit, and a message is held in memory"),
+    range("framed.max_depth", 1, 128, "an object has one level at least, and each takes stack"),
+    range("framed.max_fields", 8, 100_000, "the commands have up to eight"),
+    range("web.ping_every_s", 0, DAY_S, "0 never pings a silent peer"),
+    range("web.pong_timeout_s", 1, 3600, "an answer takes some time"),
+    range("web.max_header_bytes", 8 * KIB, MIB, "the HTTP library takes no less, and each handshake may take as much"),
+    range("web.handshake_timeout_s", 1, 3600, "a request takes some time to come"),
+    range("web.max_handshakes", 1, MIB, "without one nobody gets in"),
+    range("http.public_port", 0, 65_535, "a port; 0 is that of http.address"),
+    range("http.max_connections", 1, MIB, "without one nobody gets in"),
+    range("http.max_visitors", 1, MIB, "without one nobody stays logged in; each is a session"),
+    range("http.visitor_ttl_s", 1, 30 * DAY_S, "without it a login would be over at once"),
+    range("http.idle_timeout_s", 1, DAY_S, "a request takes some time to come"),
     range("storage.sync_interval_ms", 1, 60_000, "a power cut loses that much"),
     range("storage.batch_requests", 1, MIB, "a batch has one request at least"),
     range("storage.batch_bytes", 4 * KIB, GIB, "a batch is held in memory"),
@@ -89,7 +103,7 @@ const WORDS: &[(&str, &[&str])] =
     &[("policy.consent", &["document", "always"]), ("storage.sync", &["always", "interval"])];
 
 /// What a listener's link may be.
-const LINKS: &[&str] = &["tcp"];
+const LINKS: &[&str] = &["tcp", "websocket"];
 
 /// Whether `value` may stand at `path`, whose type it has.
 pub(super) fn keep(path: &[String], value: &toml::Value) -> Result<(), String> {
@@ -107,6 +121,8 @@ pub(super) fn keep(path: &[String], value: &toml::Value) -> Result<(), String> {
             ("server.data", _) if value.is_empty() => Err("must name a folder, and is empty".into()),
             ("server.data", _) if value.contains('\0') => Err("must name a folder; no name has a NUL in it".into()),
             ("log.filter", _) => format::log_filter(value),
+            ("http.address", _) => format::listen_address(value),
+            ("web.origins", _) => crate::net::http::origin::parse(value).map(|_| ()),
             ("relay.bind", _) => format::ip(value),
             ("relay.ports", _) => format::parse_ports(value).map(|_| ()),
             (_, [listen, _, key]) if listen == "listen" => match key.as_str() {

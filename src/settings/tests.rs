@@ -40,6 +40,9 @@ fn the_embedded_file_is_good_and_complete() {
     let loaded = load(&Sources::default()).unwrap();
     assert_eq!(loaded.settings.server.drain_s, 4);
     assert_eq!(loaded.settings.listen["plain"].address.to_string(), "127.0.0.1:8000");
+    assert_eq!(loaded.settings.listen["web"].link, super::LinkKind::Websocket);
+    assert_eq!(loaded.settings.http.address.unwrap().to_string(), "127.0.0.1:9001");
+    assert_eq!(set_ok(&["http.address="]).settings.http.address, None);
     assert_eq!(loaded.print(), DEFAULTS, "unchanged settings print as they were written");
 }
 
@@ -147,8 +150,8 @@ fn mistakes_say_what_would_be_right() {
         ("auth.passes=0", "auth.passes: must be from 1 to 1000, and is 0 (argon2's least; each pass takes time)"),
         ("actors.reader_threads=0", "must be from 1 to 256, and is 0 (somebody must read from the store)"),
         ("storage.sync=never", "storage.sync: must be \"always\" or \"interval\", and is \"never\""),
-        ("listen.plain.dialect=irc", "listen.plain.dialect: must be \"plain\", and is \"irc\""),
-        ("listen.plain.link=udp", "listen.plain.link: must be \"tcp\", and is \"udp\""),
+        ("listen.plain.dialect=irc", "listen.plain.dialect: must be \"plain\""),
+        ("listen.plain.link=udp", "listen.plain.link: must be \"tcp\" or \"websocket\", and is \"udp\""),
         ("listen.plain.address=localhost:8000", "must be ADDRESS:PORT with a numeric address"),
         ("listen.Plain.address=127.0.0.1:1", "cannot be: a listener's name is 1 to 32 of a-z"),
         ("relay.ports=30000-20000", "relay.ports: must go upwards: \"20000-30000\""),
@@ -156,6 +159,13 @@ fn mistakes_say_what_would_be_right() {
         ("relay.ports=70000", "must be a range of ports"),
         ("log.filter=inof", "log.filter: must be off, error, warn, info, debug or trace"),
         ("server.data=", "server.data: must name a folder, and is empty"),
+        ("http.address=9001", "http.address: must be ADDRESS:PORT with a numeric address"),
+        (
+            "web.origins=chat.example.com",
+            "web.origins: must be \"same\", \"null\", \"*\" or origins as browsers write them",
+        ),
+        ("web.max_header_bytes=100", "web.max_header_bytes: must be from 8192 to 1048576, and is 100"),
+        ("listen.web.link=ws", "listen.web.link: must be \"tcp\" or \"websocket\", and is \"ws\""),
     ];
     for (wrong, right) in cases {
         let told = mistakes(&Given { set: &[wrong], ..Given::default() });
@@ -178,13 +188,22 @@ fn files_that_cannot_be_read_do_not_hide_other_mistakes() {
 fn contradictions_are_found_in_the_whole() {
     let cases: &[(&[&str], &str)] = &[
         (
-            &["session.outbox_bytes=40000"],
+            &["session.outbox_bytes=40000", "framed.max_message_bytes=40000"],
             "plain.max_object_bytes = 65536 must not be above session.outbox_bytes = 40000",
         ),
         (&["message.max_bytes=600000"], "message.max_bytes = 600000 must not be above session.outbox_bytes"),
         (&["storage.cache_bytes=2000000"], "must not be above storage.cache_bytes = 2000000"),
         (&["listen.plain.address=127.0.0.1:20500"], "lies within relay.ports"),
-        (&["listen.plain.address="], "leaves no listener"),
+        (&["listen.plain.address=", "listen.framed.address=", "listen.web.address="], "leaves no listener"),
+        (&["http.address=127.0.0.1:20500"], "http.address = \"127.0.0.1:20500\" lies within relay.ports"),
+        (
+            &["http.address=0.0.0.0:9002"],
+            "http.address = \"0.0.0.0:9002\" and listen.web.address = \"127.0.0.1:9002\" collide",
+        ),
+        (
+            &["framed.max_message_bytes=600000"],
+            "framed.max_message_bytes = 600000 must not be above session.outbox_bytes = 524288",
+        ),
         (&["listen.b.address=127.0.0.1:1", "listen.b.link=tcp"], "listen.b.dialect: is missing"),
         (
             &["listen.b.address=0.0.0.0:8000", "listen.b.link=tcp", "listen.b.dialect=plain"],
@@ -197,7 +216,7 @@ fn contradictions_are_found_in_the_whole() {
         assert!(told[0].contains(right), "{set:?}: {told:?}");
     }
     // The key that the user said something about is the one that is named.
-    assert_eq!(set(&["session.outbox_bytes=40000"]).unwrap_err()[0].key, "session.outbox_bytes");
+    assert_eq!(set(&["session.outbox_bytes=65000"]).unwrap_err()[0].key, "session.outbox_bytes");
     // Nothing is concluded from a default that stands in for a mistake.
     let told = mistakes(&Given { set: &["session.outbox_bytes=x", "message.max_bytes=600000"], ..Given::default() });
     assert_eq!(told.len(), 1, "{told:?}");
@@ -210,7 +229,7 @@ fn listeners_come_and_go() {
     let environment = [("HONGYAN__LISTEN__THIRD__ADDRESS", "127.0.0.1:0")];
     let set = ["listen.third.link=tcp", "listen.third.dialect=plain"];
     let settings = read(&Given { file, environment: &environment, set: &set }).unwrap().settings;
-    assert_eq!(settings.listen.keys().collect::<Vec<_>>(), ["lan-2", "third"]);
+    assert_eq!(settings.listen.keys().collect::<Vec<_>>(), ["framed", "lan-2", "third", "web"]);
     // Any number of free ports.
     set_ok(&[
         "listen.plain.address=127.0.0.1:0",
@@ -228,7 +247,7 @@ fn what_is_printed_is_a_settings_file_that_gives_the_same() {
         "plain.group_echo=true",
         "relay.ports=0",
         "listen.plain.address=",
-        "listen.a-2.address=[::]:9000",
+        "listen.a-2.address=[::]:9100",
         "listen.a-2.link=tcp",
         "listen.a-2.dialect=plain",
     ];
@@ -242,7 +261,7 @@ fn what_is_printed_is_a_settings_file_that_gives_the_same() {
     for comment in DEFAULTS.lines().filter(|line| line.starts_with('#')) {
         assert!(printed.contains(comment), "{comment}");
     }
-    assert!(printed.contains("\n[listen.a-2]\naddress = \"[::]:9000\"\n"), "{printed}");
+    assert!(printed.contains("\n[listen.a-2]\naddress = \"[::]:9100\"\n"), "{printed}");
     let place = |text: &str| printed.find(text).unwrap();
     assert!(place("[listen.plain]") < place("[listen.a-2]") && place("[listen.a-2]") < place("[actors]"), "{printed}");
 }

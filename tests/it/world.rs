@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, SockAddr, Socket, Type};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -14,6 +15,14 @@ use tempfile::TempDir;
 
 /// What only a failure waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Every listener on a free port, so that tests run side by side.
+pub(crate) const ANY_PORTS: [&str; 4] = [
+    "listen.plain.address=127.0.0.1:0",
+    "listen.framed.address=127.0.0.1:0",
+    "listen.web.address=127.0.0.1:0",
+    "http.address=127.0.0.1:0",
+];
 
 /// The binary with some words, and without settings from the environment.
 pub(crate) fn hongyan() -> Command {
@@ -37,7 +46,13 @@ pub(crate) struct Server {
     dir: TempDir,
     sets: Vec<String>,
     process: Option<(Child, Receiver<String>)>,
+    /// Where each listener is, by its name in the settings.
+    listeners: BTreeMap<String, SocketAddr>,
+    /// Where `plain` is spoken over TCP, and where the other listeners are.
     pub(crate) address: SocketAddr,
+    pub(crate) framed_address: SocketAddr,
+    pub(crate) web_address: SocketAddr,
+    pub(crate) http_address: SocketAddr,
 }
 
 impl Server {
@@ -47,12 +62,17 @@ impl Server {
 
     /// With some settings.
     pub(crate) fn with(sets: &[&str]) -> Self {
-        let cheap = ["listen.plain.address=127.0.0.1:0", "auth.memory_kib=8", "auth.passes=1", "relay.ports=0"];
+        let cheap = ["auth.memory_kib=8", "auth.passes=1", "relay.ports=0"];
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Self {
             dir: tempfile::tempdir().unwrap(),
-            sets: cheap.iter().chain(sets).map(|&set| set.to_owned()).collect(),
+            sets: ANY_PORTS.iter().chain(&cheap).chain(sets).map(|&set| set.to_owned()).collect(),
             process: None,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listeners: BTreeMap::new(),
+            address: nowhere,
+            framed_address: nowhere,
+            web_address: nowhere,
+            http_address: nowhere,
         };
         server.restart();
         server
@@ -85,10 +105,24 @@ impl Server {
         let stdout = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
         self.process = Some((child, lines));
-        let listening = self.said();
-        let address = listening.strip_prefix("listening plain tcp plain ");
-        self.address = address.unwrap_or_else(|| panic!("{listening}")).parse().unwrap();
-        assert_eq!(self.said(), "ready");
+        loop {
+            let line = self.said();
+            match line.split(' ').collect::<Vec<_>>()[..] {
+                ["listening", name, _, _, address] => {
+                    self.listeners.insert(name.to_owned(), address.parse().unwrap());
+                    let place = match name {
+                        "plain" => &mut self.address,
+                        "framed" => &mut self.framed_address,
+                        "web" => &mut self.web_address,
+                        "http" => &mut self.http_address,
+                        _ => continue,
+                    };
+                    *place = address.parse().unwrap();
+                }
+                ["ready"] => return,
+                _ => panic!("{line}"),
+            }
+        }
     }
 
     /// The next line on standard output.
@@ -97,6 +131,10 @@ impl Server {
             Ok(line) => line,
             Err(error) => panic!("no line on standard output: {error}\n{}", self.logged()),
         }
+    }
+
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        *self.listeners.get(name).unwrap_or_else(|| panic!("no listener is called {name}"))
     }
 
     pub(crate) fn pid(&self) -> u32 {

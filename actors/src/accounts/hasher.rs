@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Work {
     /// Make a hash in PHC form.
     Hash(Secret),
-    /// Compare with a hash in PHC form.
-    Verify(Secret, String),
+    /// Compare with a hash in PHC form. Without one (there is no such account) it is never the password, and that
+    /// takes as long to find out: how long a refusal took must not say which accounts exist.
+    Verify(Secret, Option<String>),
 }
 
 /// What came of it.
@@ -50,11 +51,29 @@ pub fn parallel(settings: &AuthSettings) -> usize {
     }
 }
 
+/// Bytes of a salt.
+const SALT_BYTES: usize = 16;
+
+/// A hash as it is stored.
+fn phc(params: &Params, salt: &[u8], hash: &[u8]) -> Result<String, argon2::password_hash::Error> {
+    let salt = SaltString::encode_b64(salt)?;
+    let hash = PasswordHash {
+        algorithm: Ident::new_unwrap("argon2id"),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params)?,
+        salt: Some(salt.as_salt()),
+        hash: Some(Output::new(hash)?),
+    };
+    Ok(hash.to_string())
+}
+
 /// One thread's workplace: the parameters of new hashes, and the memory that all its hashes use in turn. Taking and
 /// giving back 19 MiB for each costs the system a page fault per 4 KiB.
 struct Bench {
     params: Params,
     memory: Vec<Block>,
+    /// What passwords of accounts that do not exist are compared with.
+    nobody: String,
 }
 
 impl Bench {
@@ -63,7 +82,11 @@ impl Bench {
             log::error!("auth.memory_kib and auth.passes are unusable ({error}); taking argon2's defaults");
             Params::default()
         });
-        Self { params, memory: Vec::new() }
+        let nobody = phc(&params, &[0; SALT_BYTES], &[0; Params::DEFAULT_OUTPUT_LEN]).unwrap_or_else(|error| {
+            log::error!("nobody's hash cannot be written: {error}");
+            String::new()
+        });
+        Self { params, memory: Vec::new(), nobody }
     }
 
     fn derive(&mut self, params: Params, password: &Secret, salt: &[u8], into: &mut [u8]) -> Result<(), String> {
@@ -75,20 +98,11 @@ impl Bench {
 
     /// A new hash in PHC form, with a salt of its own.
     fn hash(&mut self, password: &Secret) -> Result<String, String> {
-        let text = |error: argon2::password_hash::Error| error.to_string();
-        let mut salt = [0_u8; 16];
+        let mut salt = [0_u8; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(|error| error.to_string())?;
         let mut hash = [0_u8; Params::DEFAULT_OUTPUT_LEN];
         self.derive(self.params.clone(), password, &salt, &mut hash)?;
-        let salt = SaltString::encode_b64(&salt).map_err(text)?;
-        let hash = PasswordHash {
-            algorithm: Ident::new_unwrap("argon2id"),
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&self.params).map_err(text)?,
-            salt: Some(salt.as_salt()),
-            hash: Some(Output::new(&hash).map_err(text)?),
-        };
-        Ok(hash.to_string())
+        phc(&self.params, &salt, &hash).map_err(|error| error.to_string())
     }
 
     /// Whether this is the password of a stored hash, which may have been made with other parameters. Compares in
@@ -117,7 +131,17 @@ impl Bench {
                 },
                 Worked::Hashed,
             ),
-            Work::Verify(password, stored) => self.verify(&password, &stored).map_or_else(
+            Work::Verify(password, None) => {
+                let nobody = self.nobody.clone();
+                self.verify(&password, &nobody).map_or_else(
+                    |error| {
+                        log::error!("a password could not be compared with nobody's: {error}");
+                        Worked::Failed
+                    },
+                    |_| Worked::Verified(false),
+                )
+            }
+            Work::Verify(password, Some(stored)) => self.verify(&password, &stored).map_or_else(
                 |error| {
                     log::error!("a stored password hash is damaged: {error}");
                     Worked::Failed
@@ -204,8 +228,8 @@ mod tests {
         let mut bench = Bench::new(&cheap());
         let Worked::Hashed(stored) = bench.perform(Work::Hash(secret("11111"))) else { panic!("no hash") };
         assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
-        assert_eq!(bench.perform(Work::Verify(secret("11111"), stored.clone())), Worked::Verified(true));
-        assert_eq!(bench.perform(Work::Verify(secret("11112"), stored)), Worked::Verified(false));
+        assert_eq!(bench.perform(Work::Verify(secret("11111"), Some(stored.clone()))), Worked::Verified(true));
+        assert_eq!(bench.perform(Work::Verify(secret("11112"), Some(stored))), Worked::Verified(false));
     }
 
     #[test]
@@ -216,7 +240,30 @@ mod tests {
 
     #[test]
     fn a_damaged_hash_lets_nobody_in() {
-        assert_eq!(Bench::new(&cheap()).perform(Work::Verify(secret("a"), "nonsense".into())), Worked::Failed);
+        assert_eq!(Bench::new(&cheap()).perform(Work::Verify(secret("a"), Some("nonsense".into()))), Worked::Failed);
+    }
+
+    /// It is a hash like any that is made here, so comparing with it is the same work.
+    #[test]
+    fn nobody_has_a_hash_like_others_and_no_password() {
+        for settings in [cheap(), AuthSettings { memory_kib: 64, passes: 2, ..cheap() }] {
+            let mut bench = Bench::new(&settings);
+            let Worked::Hashed(stored) = bench.perform(Work::Hash(secret("a"))) else { panic!("no hash") };
+            let (stored, nobody) = (PasswordHash::new(&stored).unwrap(), PasswordHash::new(&bench.nobody).unwrap());
+            assert_eq!((&stored.algorithm, &stored.version), (&nobody.algorithm, &nobody.version));
+            assert_eq!(stored.params, nobody.params);
+            assert_eq!(stored.salt.unwrap().len(), nobody.salt.unwrap().len());
+            assert_eq!(stored.hash.unwrap().len(), nobody.hash.unwrap().len());
+            for password in ["", "a", "\0"] {
+                assert_eq!(bench.perform(Work::Verify(secret(password), None)), Worked::Verified(false));
+            }
+            let (params, salt) = (bench.params.clone(), [0; SALT_BYTES]);
+            let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+            bench.derive(params.clone(), &secret("a"), &salt, &mut hash).unwrap();
+            bench.nobody = phc(&params, &salt, &hash).unwrap();
+            let lucky = bench.perform(Work::Verify(secret("a"), None));
+            assert_eq!(lucky, Worked::Verified(false), "not even with the password that would fit");
+        }
     }
 
     #[test]
@@ -224,8 +271,8 @@ mod tests {
         let dear = AuthSettings { memory_kib: 64, passes: 2, ..cheap() };
         let Worked::Hashed(stored) = Bench::new(&dear).perform(Work::Hash(secret("a"))) else { panic!("no hash") };
         let mut bench = Bench::new(&cheap());
-        assert_eq!(bench.perform(Work::Verify(secret("a"), stored.clone())), Worked::Verified(true));
-        assert_eq!(bench.perform(Work::Verify(secret("b"), stored)), Worked::Verified(false));
+        assert_eq!(bench.perform(Work::Verify(secret("a"), Some(stored.clone()))), Worked::Verified(true));
+        assert_eq!(bench.perform(Work::Verify(secret("b"), Some(stored))), Worked::Verified(false));
     }
 
     /// The library's own verifier agrees: what is stored is the standard form.

@@ -11,8 +11,7 @@ pub use hasher::{Hasher, Work, Worked, parallel};
 use crate::delivery::{Answered, Origin};
 use crate::house::{Essential, House};
 use crate::registry::address_of;
-use crate::settings::Consent;
-use crate::store::{Op, Reader, Submit, Then};
+use crate::store::{Op, ReadError, Reader, Submit, Then};
 use actix::prelude::*;
 use protocol::{FriendPolicy, MessagePolicy, Name, Refusal, Secret, UserId, Who};
 use std::collections::VecDeque;
@@ -30,11 +29,17 @@ pub struct Register {
     pub name: String,
     /// Its password.
     pub password: Secret,
+    /// Its first policies.
+    pub add: FriendPolicy,
+    /// Its first policies.
+    pub message: MessagePolicy,
     /// The asking session.
     pub origin: Origin,
 }
 
-/// Is that the password of that account? Answered with `Verified`.
+/// Is that the password of that account? Answered with `Verified`, or refused. Which numbers are accounts is learnt
+/// neither from the words of a refusal nor from how long it took, as far as accounts have hashes of the parameters
+/// that are set now; names are found by anybody anyway, and so one that nobody has is refused as `NoSuchUser`.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Verify {
@@ -62,7 +67,7 @@ pub struct ChangePassword {
 
 /// What is to be done once a hash is there.
 enum Purpose {
-    Register { name: Name, origin: Origin },
+    Register { name: Name, add: FriendPolicy, message: MessagePolicy, origin: Origin },
     Login { user: UserId, origin: Origin },
     CheckOld { user: UserId, new: Secret, origin: Origin },
     SetNew { user: UserId, origin: Origin },
@@ -123,7 +128,7 @@ impl Accounts {
         }
     }
 
-    fn read<T>(origin: &Origin, read: Result<T, crate::store::ReadError>) -> Option<T> {
+    fn read<T>(origin: &Origin, read: Result<T, ReadError>) -> Option<T> {
         read.map_err(|error| {
             log::error!("reading an account failed: {error}");
             origin.refuse(Refusal::Fault);
@@ -158,7 +163,7 @@ fn is_password(secret: &Secret) -> bool {
 impl Handler<Register> for Accounts {
     type Result = ();
 
-    fn handle(&mut self, Register { name, password, origin }: Register, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Register { name, password, add, message, origin }: Register, ctx: &mut Context<Self>) {
         let name = match Name::parse(&name) {
             Ok(name) => name,
             Err(error) => return origin.refuse(Refusal::BadName(error)),
@@ -168,7 +173,7 @@ impl Handler<Register> for Accounts {
         }
         // Cheaper than a hash; the store has the last word.
         match Self::read(&origin, self.reader.user_by_name(&name.key())) {
-            Some(None) => self.enqueue(Work::Hash(password), Purpose::Register { name, origin }, ctx),
+            Some(None) => self.enqueue(Work::Hash(password), Purpose::Register { name, add, message, origin }, ctx),
             Some(Some(_)) => origin.refuse(Refusal::NameTaken),
             None => {}
         }
@@ -179,20 +184,33 @@ impl Handler<Verify> for Accounts {
     type Result = ();
 
     fn handle(&mut self, Verify { who, password, origin }: Verify, ctx: &mut Context<Self>) {
-        let user = match who {
-            Who::Name(key) => Self::read(&origin, self.reader.user_by_name(&key)),
-            Who::Id(id) => Some(Some(id)),
-        };
-        let Some(user) = user else { return };
-        let Some(credentials) = Self::read(&origin, user.map_or(Ok(None), |user| self.reader.credentials(user))) else {
-            return;
-        };
-        match user.zip(credentials) {
-            None => origin.refuse(Refusal::NoSuchUser),
-            Some(_) if !is_password(&password) => origin.refuse(Refusal::WrongPassword),
-            Some((user, hash)) => self.enqueue(Work::Verify(password, hash), Purpose::Login { user, origin }, ctx),
+        match Self::read(&origin, comparison(&self.reader, &who, &password)) {
+            Some(Ok((user, hash))) => self.enqueue(Work::Verify(password, hash), Purpose::Login { user, origin }, ctx),
+            Some(Err(refusal)) => origin.refuse(refusal),
+            None => {}
         }
     }
+}
+
+/// What a password has to be compared with to log in as `who`: an account and its hash, or none for a number that is
+/// no account (which is a comparison as any other: it waits, costs a hash, counts as an attempt, and fails).
+fn comparison(
+    reader: &Reader,
+    who: &Who,
+    password: &Secret,
+) -> Result<Result<(UserId, Option<String>), Refusal>, ReadError> {
+    let found = match who {
+        // Before it is known whether there is such an account.
+        Who::Id(_) if !is_password(password) => return Ok(Err(Refusal::WrongPassword)),
+        Who::Id(id) => return Ok(Ok((*id, reader.credentials(*id)?))),
+        Who::Name(key) => reader.user_by_name(key)?,
+    };
+    let Some(user) = found else { return Ok(Err(Refusal::NoSuchUser)) };
+    Ok(match reader.credentials(user)? {
+        None => Err(Refusal::NoSuchUser),
+        Some(_) if !is_password(password) => Err(Refusal::WrongPassword),
+        Some(hash) => Ok((user, Some(hash))),
+    })
 }
 
 impl Handler<ChangePassword> for Accounts {
@@ -204,7 +222,7 @@ impl Handler<ChangePassword> for Accounts {
         }
         match Self::read(&origin, self.reader.credentials(user)) {
             Some(Some(hash)) => {
-                self.enqueue(Work::Verify(old, hash), Purpose::CheckOld { user, new, origin }, ctx);
+                self.enqueue(Work::Verify(old, Some(hash)), Purpose::CheckOld { user, new, origin }, ctx);
             }
             Some(None) => origin.refuse(Refusal::NoSuchUser),
             None => {}
@@ -221,12 +239,7 @@ impl Handler<HashDone> for Accounts {
             self.attempts.was_wrong(address_of(&purpose.origin().session), Instant::now());
         }
         match (purpose, worked) {
-            (Purpose::Register { name, origin }, Worked::Hashed(password_hash)) => {
-                // Only `plain` registers by name alone, and its document knows no consent (docs/plain.md).
-                let (add, message) = match self.house.settings.policy.consent {
-                    Consent::Document => (FriendPolicy::Open, MessagePolicy::Anyone),
-                    Consent::Always => (FriendPolicy::Confirm, MessagePolicy::Friends),
-                };
+            (Purpose::Register { name, add, message, origin }, Worked::Hashed(password_hash)) => {
                 self.submit(Op::CreateAccount { name, password_hash, add, message }, origin);
             }
             (Purpose::Login { user, origin }, Worked::Verified(true)) => origin.answer(Answered::Verified(user)),
@@ -240,5 +253,48 @@ impl Handler<HashDone> for Accounts {
             (purpose, _) => purpose.origin().refuse(Refusal::Fault),
         }
         self.pump(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ActorSettings;
+    use crate::store::{Ledger, LedgerSettings};
+    use protocol::NameKey;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned())
+    }
+
+    /// A reader over one account of that name, and its number.
+    fn reader(folder: &tempfile::TempDir, name: &str) -> (Reader, UserId) {
+        let ActorSettings { storage, friend, group, inbox, .. } =
+            toml::from_str(include_str!("../../../settings.toml")).unwrap();
+        let settings = LedgerSettings { storage, friend, group, inbox };
+        let mut ledger = Ledger::open(folder.path(), settings, false).unwrap();
+        let (add, message) = (FriendPolicy::Open, MessagePolicy::Anyone);
+        let name = Name::parse(name).unwrap();
+        ledger.stage(Op::CreateAccount { name, password_hash: "hash".into(), add, message }, 1).unwrap();
+        ledger.commit(1).unwrap();
+        (ledger.reader(), UserId(10_000))
+    }
+
+    #[test]
+    fn a_number_that_is_no_account_is_compared_as_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (reader, ann) = reader(&folder, "ann");
+        let stranger = UserId(99_999);
+        let ask = |who: Who, password: &str| comparison(&reader, &who, &secret(password)).unwrap();
+        assert_eq!(ask(Who::Id(ann), "x"), Ok((ann, Some("hash".to_owned()))));
+        assert_eq!(ask(Who::Id(stranger), "x"), Ok((stranger, None)));
+        for nonsense in ["", &"x".repeat(PASSWORD_BYTES + 1)] {
+            assert_eq!(ask(Who::Id(ann), nonsense), Err(Refusal::WrongPassword));
+            assert_eq!(ask(Who::Id(stranger), nonsense), Err(Refusal::WrongPassword));
+            assert_eq!(ask(Who::Name(NameKey::of("ann")), nonsense), Err(Refusal::WrongPassword));
+        }
+        assert_eq!(ask(Who::Name(NameKey::of("ANN")), "x"), Ok((ann, Some("hash".to_owned()))));
+        assert_eq!(ask(Who::Name(NameKey::of("ben")), "x"), Err(Refusal::NoSuchUser));
+        assert_eq!(ask(Who::Name(NameKey::of("ben")), ""), Err(Refusal::NoSuchUser));
     }
 }

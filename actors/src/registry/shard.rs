@@ -155,6 +155,8 @@ pub struct SendPrivate {
     pub body: Body,
     /// Refuse where the receiver is away, instead of storing it for later.
     pub online_only: bool,
+    /// Refuse where the two are not friends, whatever the receiver allows.
+    pub friends_only: bool,
     /// The writing session.
     pub origin: Origin,
 }
@@ -283,11 +285,11 @@ impl Handler<SendPrivate> for Shard {
     type Result = ();
 
     fn handle(&mut self, message: SendPrivate, _: &mut Context<Self>) {
-        let SendPrivate { from, to, body, online_only, origin } = message;
+        let SendPrivate { from, to, body, online_only, friends_only, origin } = message;
         if online_only && !self.presence.is_online(to) {
             return origin.refuse(Refusal::Offline);
         }
-        let op = Op::Private { from, to, body };
+        let op = Op::Private { from, to, body, friends_only };
         self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
     }
 }

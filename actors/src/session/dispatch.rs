@@ -57,7 +57,8 @@ impl Session {
     }
 
     fn dispatch(&mut self, request: Request) {
-        let Request { id, claim, command } = request;
+        let Request { id, mut claim, mut command } = request;
+        self.untwist(&mut claim, &mut command);
         let about = match &command {
             Command::SendPrivate { as_written, .. } => Some(as_written.clone()),
             Command::ListMembers { group: WhichGroup::Name(key) } => Some(key.as_str().into()),
@@ -70,10 +71,30 @@ impl Session {
         }
     }
 
+    /// In an answer to a request the document of `framed` has the asker as `src` and whoever answers as `dst`, while
+    /// many read `src` as "I". Whoever names itself as the asker means it the other way round; nobody is let in by
+    /// that, since a request from the other must be there.
+    fn untwist(&self, claim: &mut Option<Claim>, command: &mut Command) {
+        let Some(me) = self.account() else { return };
+        let asker = match command {
+            Command::AnswerFriend { asker, .. } => asker,
+            Command::AnswerJoin { member, .. } => member,
+            _ => return,
+        };
+        if *asker == Who::Id(me)
+            && let Some(claim @ Who::Id(_)) = claim
+        {
+            std::mem::swap(asker, claim);
+        }
+    }
+
     /// Who may ask what: identity comes from the session, and a claim to be somebody else is refused.
     fn check(&self, command: &Command, claim: Option<&Claim>) -> Result<(), Refusal> {
         if matches!(command.verb(), Verb::Register | Verb::Login) {
             return Ok(());
+        }
+        if self.visitor && !matches!(command.verb(), Verb::ListFriends | Verb::Ping) {
+            return Err(Refusal::NotOverHttp);
         }
         match (&self.member, claim) {
             (None, None) if command.verb() == Verb::Ping => Ok(()),
@@ -90,8 +111,12 @@ impl Session {
             return self.run_as_guest(ticket, command);
         };
         let asked = match &command {
-            Command::AddFriend { friend } => self.add_friend(ticket, me, friend, found),
-            Command::AnswerFriend { asker, verdict } => self.answer_friend(ticket, me, asker, *verdict, found),
+            Command::AddFriend { friend, special } => self.add_friend(ticket, me, friend, *special, found),
+            Command::AnswerFriend { asker, verdict, special } => {
+                self.answer_friend(ticket, me, asker, *verdict, *special, found)
+            }
+            Command::SetFriend { friend, special } => self.set_friend(ticket, me, friend, *special, found),
+            Command::FindUser { who } => self.look_up(ticket, who, found),
             Command::RemoveFriend { friend } => self.remove_friend(ticket, me, friend, found),
             Command::JoinGroup { group } => self.join_group(ticket, me, group, found),
             Command::AnswerJoin { group, member, verdict } => {
@@ -103,7 +128,7 @@ impl Session {
             Command::Post { group, body } => self.post(ticket, me, group, body, found),
             Command::History { peer, before, limit } => self.history(ticket, me, peer, *before, *limit, found),
             Command::OfferFile { to, length, name } => self.offer_file(ticket, to, *length, name, found),
-            Command::ListFriends => self.list_friends(ticket, me),
+            Command::ListFriends | Command::ListPresence => self.list_friends(ticket, me),
             Command::ListGroups => self.list_groups(ticket, me),
             Command::SetPolicy { add, message } => self.set_policy(ticket, me, *add, *message),
             Command::CreateGroup { name, join } => self.create_group(ticket, me, name, *join),

@@ -2,7 +2,7 @@
 //! memory implement. Never: knows what the bytes mean.
 
 use bytes::Bytes;
-use protocol::{Carrier, Frame};
+use protocol::{Carrier, ClosingReason, Frame};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -15,8 +15,21 @@ pub enum Arrival {
     Bytes(usize),
     /// One whole message, on a link that has messages.
     Message(Bytes),
+    /// The peer says that it has all that was written up to this place of the stream ([`Link::probe`]).
+    Receipt(u64),
     /// The peer closed in order: nothing more comes, and all that came before it has been read.
     End,
+}
+
+/// Why a session closes its link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// All is said: the client closed, or logged out for good.
+    Done,
+    /// What came last was no request.
+    Mistaken,
+    /// Any other reason of the server's.
+    Because(ClosingReason),
 }
 
 /// One connection's carrier. All methods are non-blocking, and wake `cx` where they return `Pending`.
@@ -43,6 +56,28 @@ pub trait Link: Send + Unpin {
     /// # Errors
     /// Any error means that the connection is gone.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Whether the peer can be made to say what it has. Where it can, only that counts as a receipt.
+    fn can_probe(&self) -> bool {
+        false
+    }
+
+    /// Bytes that make the peer say that it has all before them: written behind everything up to `place`, they are
+    /// answered with [`Arrival::Receipt`] of that place. `None` where the link cannot.
+    fn probe(&self, place: u64) -> Option<Bytes> {
+        let _ = place;
+        None
+    }
+
+    /// Whether part of a message has come and its rest is awaited.
+    fn is_midway(&self) -> bool {
+        false
+    }
+
+    /// Says why [`Link::poll_close`] will be called, to links that have a word for it.
+    fn closing(&mut self, why: Closing) {
+        let _ = why;
+    }
 
     /// Writes what the link itself still holds, then closes its sending half in order.
     ///

@@ -2,14 +2,18 @@
 //! [`protocol::DIALECTS`]. Never: is copied into a session.
 
 use crate::settings::ActorSettings;
-use protocol::{DialectId, Limits};
+use crate::settings::Consent;
+use protocol::{Carrier, Customs, DialectId, FriendPolicy, JoinPolicy, Limits, MessagePolicy};
 use std::time::Duration;
 
 /// One dialect's limits and habits.
 #[derive(Clone, Debug)]
 pub struct Manners {
-    /// Bounds of what is decoded.
-    pub limits: Limits,
+    /// Bounds of what is decoded from a stream, and from a link with messages.
+    stream: Limits,
+    message: Limits,
+    /// How its people live together, by its document and the settings.
+    pub customs: Customs,
     /// Between two frames to a client that takes one read for one frame.
     pub pace: Duration,
     /// How often such a client is nudged; zero never.
@@ -18,26 +22,63 @@ pub struct Manners {
     pub nudge_for: Duration,
     /// Whether the writer of a group post gets it back.
     pub group_echo: bool,
-    /// Whether private messages for people who are away are stored.
-    pub store_offline: bool,
 }
 
 impl Manners {
     /// Those of all dialects.
     #[must_use]
     pub fn of_all(settings: &ActorSettings) -> Vec<Self> {
-        DialectId::all().map(|_| Self::plain(settings)).collect()
+        DialectId::all().map(|dialect| Self::of(dialect, settings)).collect()
     }
 
-    fn plain(settings: &ActorSettings) -> Self {
+    fn of(dialect: DialectId, settings: &ActorSettings) -> Self {
+        let mut customs = dialect.get().customs();
+        if settings.policy.consent == Consent::Always {
+            customs.add = FriendPolicy::Confirm;
+            customs.message = MessagePolicy::Friends;
+            customs.join = JoinPolicy::Approval;
+        }
+        match dialect.get().name() {
+            "plain" => Self::plain(settings, customs),
+            _ => Self::framed(settings, customs),
+        }
+    }
+
+    fn plain(settings: &ActorSettings, customs: Customs) -> Self {
         let plain = &settings.plain;
+        let limits = Limits { frame_bytes: plain.max_object_bytes, depth: plain.max_depth, fields: plain.max_fields };
         Self {
-            limits: Limits { frame_bytes: plain.max_object_bytes, depth: plain.max_depth, fields: plain.max_fields },
+            stream: limits,
+            message: limits,
+            customs: Customs { store_offline: plain.store_offline, ..customs },
             pace: Duration::from_millis(plain.pace_ms),
             nudge_every: Duration::from_millis(plain.nudge_ms),
             nudge_for: Duration::from_secs(plain.nudge_for_s),
             group_echo: plain.group_echo,
-            store_offline: plain.store_offline,
+        }
+    }
+
+    /// Clients that know where a frame ends need neither pace nor nudges.
+    fn framed(settings: &ActorSettings, customs: Customs) -> Self {
+        let framed = &settings.framed;
+        let limits = |frame_bytes| Limits { frame_bytes, depth: framed.max_depth, fields: framed.max_fields };
+        Self {
+            stream: limits(framed.max_frame_bytes),
+            message: limits(framed.max_message_bytes),
+            customs,
+            pace: Duration::ZERO,
+            nudge_every: Duration::ZERO,
+            nudge_for: Duration::ZERO,
+            group_echo: false,
+        }
+    }
+
+    /// Bounds of what is decoded from a carrier.
+    #[must_use]
+    pub fn limits(&self, carrier: Carrier) -> Limits {
+        match carrier {
+            Carrier::Stream => self.stream,
+            Carrier::Message => self.message,
         }
     }
 }

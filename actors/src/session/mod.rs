@@ -27,10 +27,10 @@ use crate::store::{Mark, Op, Submit, Then};
 use actix::prelude::*;
 use commands::Entering;
 use dispatch::Pending;
-use link::Link;
+use link::{Closing, Link};
 use protocol::{
-    ClosingReason, Decoder, DialectId, Event, Frame, GroupId, NameKey, Outgoing, Person, Reply, Request, SessionId,
-    UserId,
+    ClosingReason, Decoder, DialectId, Event, Frame, Friend, GroupId, NameKey, Outgoing, Person, Reply, Request,
+    SessionId, UserId,
 };
 use pump::{Clock, Ending, Pump};
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub struct Session {
     house: Arc<House>,
     id: SessionId,
     dialect: DialectId,
+    /// It came to ask something and go: nobody sees that it is here, and nothing is delivered to it.
+    visitor: bool,
     handle: Option<Arc<SessionHandle>>,
     link: Box<dyn Link>,
     decoder: Box<dyn Decoder>,
@@ -77,10 +79,11 @@ struct Member {
     /// Groups that are about to take it in, and after which place their conversation is to be shown.
     attaching: Vec<(GroupId, protocol::Seq)>,
     /// Friends that were listed, until it is known who of them is online.
-    listed: Option<(Ticket, Vec<Person>)>,
+    listed: Option<(Ticket, Vec<Friend>)>,
     /// A reply that waits until that group has taken the session in.
     after_attach: Option<(Ticket, GroupId, Reply)>,
-    _attendance: Attendance,
+    /// None where it only visits.
+    _attendance: Option<Attendance>,
 }
 
 /// An account's presence through this session, given up when it is dropped: in whatever way the session ends.
@@ -127,16 +130,18 @@ impl Session {
         house: Arc<House>,
         id: SessionId,
         dialect: DialectId,
+        visitor: bool,
         link: Box<dyn Link>,
         counted: Counted,
         in_lobby: InLobby,
     ) -> Self {
-        let limits = house.manners[dialect.index()].limits;
-        let decoder = dialect.get().decoder(link.carrier(), limits);
+        let carrier = link.carrier();
+        let decoder = dialect.get().decoder(carrier, house.manners[dialect.index()].limits(carrier));
         Self {
             house,
             id,
             dialect,
+            visitor,
             handle: None,
             link,
             decoder,
@@ -172,24 +177,30 @@ impl Session {
         }
     }
 
-    /// Shows an event that has no place anywhere.
-    fn show(&mut self, event: Event) {
-        if let Some(frame) = Outgoing::new(event).frame(self.dialect) {
+    /// Shows an event; its mark counts once all of it is received. `false` where this dialect has no word for it.
+    fn show_frames(&mut self, what: &Outgoing, mark: Option<Mark>) -> bool {
+        let Some((last, before)) = what.frames(self.dialect, self.link.carrier()).split_last() else { return false };
+        for frame in before {
             self.send(frame.clone(), None, false);
         }
+        self.send(last.clone(), mark, false);
+        true
+    }
+
+    /// Shows an event that has no place anywhere.
+    fn show(&mut self, event: Event) {
+        self.show_frames(&Outgoing::new(event), None);
     }
 
     /// Shows the next event of a feed, or notes that there is nothing to show.
     fn show_next(&mut self, what: Option<&Outgoing>, mark: Mark) {
-        match what.and_then(|what| what.frame(self.dialect)) {
-            Some(frame) => self.send(frame.clone(), Some(mark), false),
-            // What this account wrote, or what this dialect has no word for, counts as received with all before it.
-            None => {
-                let end = self.outbox.end();
-                if let Some(member) = &mut self.member {
-                    member.receipts.packed(Packed { mark, end }, self.clock.now);
-                }
-            }
+        if what.is_some_and(|what| self.show_frames(what, Some(mark))) {
+            return;
+        }
+        // What this account wrote, or what this dialect has no word for, counts as received with all before it.
+        let end = self.outbox.end();
+        if let Some(member) = &mut self.member {
+            member.receipts.packed(Packed { mark, end }, self.clock.now);
         }
     }
 
@@ -209,8 +220,8 @@ impl Session {
         let Deliver { what, mark } = deliver;
         match mark {
             None => {
-                if let Some(frame) = what.as_ref().and_then(|what| what.frame(self.dialect)) {
-                    self.send(frame.clone(), None, false);
+                if let Some(what) = what {
+                    self.show_frames(&what, None);
                 }
             }
             Some(mark) => match member.feeds.place(mark) {
@@ -228,10 +239,11 @@ impl Session {
         }
         log::debug!("session {:016x}: closing: {reason:?}", self.id.0);
         self.leave(false);
-        if let Some(frame) = Outgoing::new(Event::Closing { reason }).frame(self.dialect) {
+        for frame in Outgoing::new(Event::Closing { reason }).frames(self.dialect, self.link.carrier()) {
             // There may be no room for it; then the peer would not read it anyway.
             let _ = self.outbox.push(frame.clone(), None, true, self.house.settings.session.outbox_bytes);
         }
+        self.link.closing(Closing::Because(reason));
         self.end(Ending::Condemned);
     }
 
@@ -260,7 +272,7 @@ impl Session {
         }
     }
 
-    /// How many bytes of the stream the peer's system has.
+    /// How many bytes of the stream the peer has, as far as can be told.
     fn acknowledged(&self) -> u64 {
         acknowledged(&*self.link, &self.outbox)
     }
@@ -274,9 +286,12 @@ impl Session {
     }
 }
 
-/// How many bytes of the stream the peer's system has. Where nobody can tell, what is written counts, and the client's
-/// next word, or the time-out, has to do.
+/// How many bytes of the stream the peer has, by its own word where it can be asked, or else its system. Where nobody
+/// can tell, what is written counts, and the client's next word, or the time-out, has to do.
 fn acknowledged(link: &dyn Link, outbox: &Outbox) -> u64 {
+    if link.can_probe() {
+        return outbox.received();
+    }
     match link.unacknowledged().and_then(|bytes| u64::try_from(bytes).ok()) {
         Some(bytes) => outbox.written().saturating_sub(bytes),
         None => outbox.written(),
@@ -288,7 +303,8 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         let peer = self.link.peer().map(|address| address.ip().to_canonical());
-        self.handle = Some(Arc::new(SessionHandle::new(self.id, self.dialect, peer, ctx.address())));
+        self.handle =
+            Some(Arc::new(SessionHandle::new(self.id, self.dialect, self.link.carrier(), peer, ctx.address())));
         ctx.spawn(Pump);
     }
 }

@@ -46,6 +46,13 @@ pub struct Outbox {
     last_frame: Option<Instant>,
     /// What is being written is a frame without meaning.
     nudging: bool,
+    /// The end of the last stored place that was handed to a link that can be asked what the peer has.
+    marked: u64,
+    /// Up to where the peer was asked, and up to where it has said yes.
+    probed: u64,
+    received: u64,
+    /// The peer is to be asked even if nothing stored was sent: is it still there?
+    probe_wanted: bool,
 }
 
 /// A stored place that has been handed to the link, and where in the stream it ends.
@@ -104,6 +111,32 @@ impl Outbox {
         self.written_total
     }
 
+    /// Up to where the peer has said that it has everything.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether the peer was asked and has not answered.
+    #[must_use]
+    pub fn awaits_receipt(&self) -> bool {
+        self.probed > self.received
+    }
+
+    /// The peer has everything up to there. A place that it was not asked about means nothing. `false` for those.
+    pub fn peer_has(&mut self, place: u64) -> bool {
+        let asked = self.awaits_receipt() && place == self.probed;
+        if asked {
+            self.received = place;
+        }
+        asked
+    }
+
+    /// Asks the peer at the next flush whether it is there.
+    pub fn want_probe(&mut self) {
+        self.probe_wanted = true;
+    }
+
     /// Forgets what was delivered to the account and has not begun to be written: after a logout nothing more of it
     /// is shown.
     pub fn forget_deliveries(&mut self) {
@@ -140,6 +173,7 @@ impl Outbox {
     ) -> io::Result<()> {
         loop {
             self.pack(link, pace, now, &mut packed);
+            self.probe(link);
             if self.pieces.is_empty() {
                 self.give_back();
                 return Ok(());
@@ -173,8 +207,27 @@ impl Outbox {
             self.queued = self.queued - item.frame.wire().len() + added;
             self.packed_total += u64::try_from(added).unwrap_or(0);
             if let Some(mark) = item.mark {
+                self.marked = self.packed_total;
                 packed(Packed { mark, end: self.packed_total });
             }
+        }
+    }
+
+    /// Behind everything that waits, asks the peer what it has, where something stored went out since it was last
+    /// asked. One question at a time, so that a busy connection has one per round trip and not one per message.
+    fn probe(&mut self, link: &dyn Link) {
+        let due = self.probe_wanted || self.marked > self.probed;
+        if !due || self.awaits_receipt() || !self.items.is_empty() || !link.can_probe() {
+            return;
+        }
+        // Never twice the same place: it would look answered.
+        let place = self.packed_total.max(self.probed + 1);
+        if let Some(piece) = link.probe(place) {
+            self.probe_wanted = false;
+            self.probed = place;
+            self.queued += piece.len();
+            self.packed_total += u64::try_from(piece.len()).unwrap_or(0);
+            self.pieces.push_back(piece);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::outbox::Pace;
 use super::{Member, Session, acknowledged};
-use crate::session::link::Arrival;
+use crate::session::link::{Arrival, Closing};
 use actix::fut::ActorFuture;
 use actix::prelude::*;
 use protocol::{ClosingReason, Decoded, Mistake, Style, Verb};
@@ -67,6 +67,8 @@ pub(super) struct Clock {
     midway_since: Option<Instant>,
     receipts_at: Instant,
     nudged: Option<Instant>,
+    /// Since when the peer has been owing an answer to what it has.
+    probed_since: Option<Instant>,
     ends_by: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -80,6 +82,7 @@ impl Clock {
             midway_since: None,
             receipts_at: now,
             nudged: None,
+            probed_since: None,
             ends_by: None,
             alarm: None,
         }
@@ -136,6 +139,10 @@ impl Session {
     fn turn(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
         self.advance_reading(cx)?;
         let had_credit = self.has_credit();
+        if !had_credit {
+            // The rest of a request may have come and is not read yet: its time begins when it is.
+            self.clock.midway_since = None;
+        }
         self.flush(cx)?;
         // Only now is it known how much room there is, and nothing else may come to wake this session.
         self.read_on();
@@ -171,7 +178,11 @@ impl Session {
                 return Ok(());
             }
             match self.link.poll_read(cx, buffer) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => {
+                    self.note_midway();
+                    return Ok(());
+                }
+                Poll::Ready(Ok(Arrival::Receipt(place))) => self.peer_has(place),
                 Poll::Ready(Ok(Arrival::Bytes(n))) => {
                     self.heard();
                     self.decode(&buffer[..n]);
@@ -197,9 +208,23 @@ impl Session {
     fn heard(&mut self) {
         self.clock.heard = self.clock.now;
         self.clock.nudged = None;
+        if self.link.can_probe() {
+            return;
+        }
         if let Some(member) = &mut self.member {
             let Member { receipts, .. } = &mut **member;
             receipts.heard(self.clock.now, || acknowledged(&*self.link, &self.outbox));
+        }
+    }
+
+    /// The peer has answered a probe.
+    fn peer_has(&mut self, place: u64) {
+        self.clock.heard = self.clock.now;
+        if self.outbox.peer_has(place) {
+            self.clock.probed_since = None;
+            if let Some(member) = &mut self.member {
+                member.receipts.received(place);
+            }
         }
     }
 
@@ -223,7 +248,12 @@ impl Session {
                 Decoded::Mistake(mistake) => self.mistaken(&mistake),
             }
         }
-        self.clock.midway_since = match (self.decoder.is_midway(), self.clock.midway_since) {
+        self.note_midway();
+    }
+
+    /// Notes since when part of a request has been awaited.
+    fn note_midway(&mut self) {
+        self.clock.midway_since = match (self.decoder.is_midway() || self.link.is_midway(), self.clock.midway_since) {
             (false, _) => None,
             (true, since) => since.or(Some(self.clock.now)),
         };
@@ -231,7 +261,7 @@ impl Session {
 
     /// Says what is wrong, in order with the other answers.
     fn mistaken(&mut self, mistake: &Mistake) {
-        let frame = self.dialect.get().mistake(mistake);
+        let frame = self.dialect.get().mistake(mistake, self.link.carrier());
         let ticket = self.answers.open(mistake.request, Verb::Ping, None, self.clock.now);
         self.answers.close(ticket, protocol::Frames::from_buf([frame]));
         self.send_ready();
@@ -253,11 +283,19 @@ impl Session {
         let pace = self.style_pace();
         let now = self.clock.now;
         let member = &mut self.member;
+        let asked = self.outbox.awaits_receipt();
         self.outbox.flush(&mut *self.link, cx, pace, now, |packed| {
             if let Some(member) = member {
                 member.receipts.packed(packed, now);
             }
-        })
+        })?;
+        if !asked && self.outbox.awaits_receipt() {
+            self.clock.probed_since = Some(now);
+            if let Some(member) = &mut self.member {
+                member.receipts.seal();
+            }
+        }
+        Ok(())
     }
 
     fn advance_ending(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
@@ -271,6 +309,7 @@ impl Session {
             }
             Ending::Mistaken if answered => {
                 self.leave(false);
+                self.link.closing(Closing::Mistaken);
                 self.end(Ending::Condemned);
                 // Written and closed in the turn that follows at once.
                 cx.waker().wake_by_ref();
@@ -302,6 +341,14 @@ impl Session {
                 }
                 Poll::Ready(Ok(Arrival::Bytes(n))) => dropped += n,
                 Poll::Ready(Ok(Arrival::Message(message))) => dropped += message.len(),
+                Poll::Ready(Ok(Arrival::Receipt(place))) => {
+                    // What was delivered before the end may be confirmed after it.
+                    if self.outbox.peer_has(place)
+                        && let Some((_, receipts)) = &mut self.unsettled
+                    {
+                        receipts.received(place);
+                    }
+                }
                 Poll::Ready(Err(error)) => return Err(error),
             }
             if dropped >= LINGER_BYTES {
@@ -321,7 +368,7 @@ impl Session {
             self.ending = Ending::Gone;
             return;
         }
-        if due(self.frame_due()) || due(self.login_due()) || due(self.idle_due()) {
+        if due(self.frame_due()) || due(self.login_due()) || due(self.idle_due()) || due(self.receipt_overdue()) {
             return self.condemn(ClosingReason::TimedOut);
         }
         if due(self.answer_due()) {
@@ -330,6 +377,9 @@ impl Session {
         }
         if due(self.receipts_due()) {
             self.check_receipts();
+        }
+        if due(self.ping_due()) {
+            self.outbox.want_probe();
         }
         if due(self.nudge_due())
             && let Some(nudge) = self.dialect.get().nudge()
@@ -344,7 +394,9 @@ impl Session {
         self.clock.receipts_at = now;
         let patience = Duration::from_secs(self.house.settings.session.receipt_timeout_s);
         if let Some(mut member) = self.member.take() {
-            member.receipts.tick(now, patience, || self.acknowledged());
+            if !self.link.can_probe() {
+                member.receipts.tick(now, patience, || self.acknowledged());
+            }
             self.store_receipts(member.me.id, &mut member.receipts);
             self.member = Some(member);
         }
@@ -382,7 +434,26 @@ impl Session {
         let session = &self.house.settings.session;
         let flush = Duration::from_millis(session.receipt_flush_ms);
         let patience = Duration::from_secs(session.receipt_timeout_s);
-        self.member.as_ref()?.receipts.due(self.clock.receipts_at, flush, patience)
+        let receipts = &self.member.as_ref()?.receipts;
+        if self.link.can_probe() {
+            return receipts.due_to_store(self.clock.receipts_at, flush);
+        }
+        receipts.due(self.clock.receipts_at, flush, patience)
+    }
+
+    /// A peer that can be asked and does not answer is dead.
+    fn receipt_overdue(&self) -> Option<Instant> {
+        if self.ending.is_deaf() {
+            return None;
+        }
+        Some(self.clock.probed_since? + Duration::from_secs(self.house.settings.web.pong_timeout_s))
+    }
+
+    /// A peer that can be asked and has been silent for a while is asked whether it is there.
+    fn ping_due(&self) -> Option<Instant> {
+        let every = self.house.settings.web.ping_every_s;
+        let quiet = self.link.can_probe() && self.clock.probed_since.is_none() && self.outbox.is_empty();
+        (every > 0 && quiet && self.ending == Ending::No).then(|| self.clock.heard + Duration::from_secs(every))
     }
 
     /// A client that takes one read for one frame may have one stuck behind a message box; a newline frees it.
@@ -406,6 +477,8 @@ impl Session {
                 self.idle_due(),
                 self.answer_due(),
                 self.receipts_due(),
+                self.receipt_overdue(),
+                self.ping_due(),
                 self.nudge_due(),
                 self.outbox.wakes_at(),
             ];

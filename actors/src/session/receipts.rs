@@ -25,6 +25,8 @@ struct Batch {
     last: Instant,
     /// TCP has been seen to have it acknowledged.
     acknowledged: bool,
+    /// The peer was asked about it, and it takes no more.
+    sealed: bool,
 }
 
 /// One session's deliveries that are not stored as received yet. Boxed away while there are none.
@@ -52,14 +54,15 @@ impl Receipts {
     pub fn packed(&mut self, Packed { mark, end }: Packed, now: Instant) {
         let inner = self.inner.get_or_insert_default();
         match inner.batches.back_mut() {
-            Some(batch) if !batch.acknowledged && now < batch.first + SPAN => {
+            Some(batch) if !batch.acknowledged && !batch.sealed && now < batch.first + SPAN => {
                 batch.end = batch.end.max(end);
                 batch.last = now;
                 advance(&mut batch.marks, mark);
             }
             _ => {
                 let marks = Marks::from_buf([mark]);
-                inner.batches.push_back(Batch { marks, end, first: now, last: now, acknowledged: false });
+                let batch = Batch { marks, end, first: now, last: now, acknowledged: false, sealed: false };
+                inner.batches.push_back(batch);
                 if inner.batches.len() > BATCHES {
                     inner.join(0);
                 }
@@ -88,6 +91,20 @@ impl Receipts {
         inner.batches.clear();
     }
 
+    /// The peer was asked what it has: what comes later waits for a later answer.
+    pub fn seal(&mut self) {
+        for batch in self.inner.iter_mut().flat_map(|inner| &mut inner.batches) {
+            batch.sealed = true;
+        }
+    }
+
+    /// The peer says that it has everything up to there.
+    pub fn received(&mut self, place: u64) {
+        if let Some(inner) = &mut self.inner {
+            inner.confirm_while(|batch| batch.end <= place);
+        }
+    }
+
     /// What counts as received and has not been stored yet.
     pub fn take_confirmed(&mut self) -> Vec<Mark> {
         let Some(inner) = &mut self.inner else { return Vec::new() };
@@ -107,6 +124,12 @@ impl Receipts {
             Some(oldest) if oldest.acknowledged => Some(oldest.last + patience),
             _ => Some(last.max(inner.checked.unwrap_or(last)) + flush.max(CHECK_EVERY)),
         }
+    }
+
+    /// The same, where only the peer's word counts: time brings nothing.
+    #[must_use]
+    pub fn due_to_store(&self, last: Instant, flush: Duration) -> Option<Instant> {
+        self.inner.as_ref().filter(|inner| !inner.confirmed.is_empty()).map(|_| last + flush)
     }
 
     /// Whether anything waits, for the client or for the store.

@@ -77,8 +77,9 @@ impl Courier {
                 registry.befriended(from.id, to.id, true);
                 registry.tell(to.id, Event::FriendAdded { friend: from.clone() }, told.map(Mark::Inbox));
             }
-            Outcome::FriendAsked { from, to, again: false } => {
-                registry.tell(to.id, Event::FriendRequested { asker: from.clone() }, None);
+            Outcome::FriendAsked { from, to, special, again: false } => {
+                let event = Event::FriendRequested { asker: from.clone(), to: to.id, special: *special };
+                registry.tell(to.id, event, None);
             }
             Outcome::FriendAnswered { user, asker, accepted: true, told } => {
                 registry.befriended(user.id, asker.id, true);
@@ -111,7 +112,8 @@ impl Courier {
             Outcome::PolicySet { user, message, .. } => {
                 registry.policy(*user, *message == MessagePolicy::Friends);
             }
-            Outcome::FriendAsked { again: true, .. }
+            Outcome::FriendSet { .. }
+            | Outcome::FriendAsked { again: true, .. }
             | Outcome::JoinAsked { again: true, .. }
             | Outcome::AccountCreated { .. }
             | Outcome::PasswordSet

@@ -9,7 +9,7 @@
 use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
-use super::rows::{self, AccountRow, InboxRow, ListedRow, Number, ReadError, Row, Tally};
+use super::rows::{self, AccountRow, InboxRow, Number, ReadError, Row, Tally};
 use super::schema::{self, Family, Key, Table};
 use super::view::View;
 use bytes::Bytes;
@@ -170,7 +170,7 @@ impl Desk {
     }
 
     /// Puts a row of `state`.
-    pub(super) fn put<T: Row + Serialize>(&mut self, key: Key, row: &T) {
+    pub(super) fn put<'a, T: Row<'a> + Serialize>(&mut self, key: Key, row: &T) {
         let Some(value) = rows::encode(row) else {
             self.spoiled = true;
             return;
@@ -196,10 +196,15 @@ impl Desk {
         self.accounts.stage(account.person.id, account);
     }
 
-    /// Adds to a counted list. `tally` is its length as just read.
-    pub(super) fn enlist(&mut self, row: Key, tally: (Key, Tally), name: &Name, now_ms: u64) {
+    /// Adds to a counted list. `tally` is its length as just read; `row` is told its place in the order.
+    pub(super) fn enlist<'a, T: Row<'a> + Serialize>(
+        &mut self,
+        at: Key,
+        tally: (Key, Tally),
+        row: impl FnOnce(u64) -> T,
+    ) {
         let (key, Tally { live, next }) = tally;
-        self.put(row, &ListedRow { nth: next, at_ms: now_ms, name: name.as_str() });
+        self.put(at, &row(next));
         self.put(key, &Tally { live: live + 1, next: next + 1 });
     }
 
@@ -233,4 +238,60 @@ impl Desk {
 pub(super) fn account(user: UserId, key: &[u8], value: &[u8]) -> Result<Account, ReadError> {
     let AccountRow { name, add, message, since_ms: _ } = rows::decode(key, value)?;
     Ok(Account { person: Person { id: user, name: Name::from_stored(name) }, add, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ActorSettings;
+    use crate::store::rocks::Recovery;
+    use crate::store::rows::FriendRow;
+
+    const ROW: FriendRow<'_> = FriendRow { nth: 0, at_ms: 0, name: "x", special: false, remark: "" };
+
+    /// Whether two people are friends is asked for every message between friends only.
+    #[test]
+    fn what_was_read_or_committed_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings: ActorSettings = toml::from_str(include_str!("../../../settings.toml")).unwrap();
+        let rocks = Arc::new(Rocks::open(folder.path(), &settings.storage, Recovery::Strict).unwrap());
+        let state = rocks.family(Family::State).unwrap();
+        let mut desk = Desk::new(rocks.clone());
+        let (one, other) = (Table::Friend.two(1, 2), Table::Friend.two(2, 1));
+        assert!(!desk.has(&one).unwrap());
+        // Behind the desk's back: only a look into the database would see it.
+        rocks.db().put_cf(state, &one, rows::encode(&ROW).unwrap()).unwrap();
+        assert!(!desk.has(&one).unwrap());
+        desk.put(other.clone(), &ROW);
+        rocks.db().write(desk.take()).unwrap();
+        desk.settle();
+        rocks.db().delete_cf(state, &other).unwrap();
+        assert!(desk.has(&other).unwrap());
+    }
+
+    #[test]
+    fn what_is_staged_counts_at_once_and_is_remembered_only_when_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings: ActorSettings = toml::from_str(include_str!("../../../settings.toml")).unwrap();
+        let rocks = Arc::new(Rocks::open(folder.path(), &settings.storage, Recovery::Strict).unwrap());
+        let mut desk = Desk::new(rocks.clone());
+        let key = Table::Friend.two(1, 2);
+        assert!(!desk.has(&key).unwrap());
+        desk.put(key.clone(), &ROW);
+        assert!(desk.has(&key).unwrap());
+        assert_eq!(desk.rows.get(&key), Some(&None), "it is not there yet");
+        let batch = desk.take();
+        assert_eq!(desk.rows.get(&key), Some(&None), "the commit may fail");
+        assert!(desk.has(&key).unwrap());
+        rocks.db().write(batch).unwrap();
+        desk.settle();
+        assert!(desk.rows.get(&key).is_some_and(Option::is_some));
+        desk.delete(key.clone());
+        assert!(!desk.has(&key).unwrap());
+        assert!(desk.rows.get(&key).is_some_and(Option::is_some), "it still is there");
+        rocks.db().write(desk.take()).unwrap();
+        desk.settle();
+        assert_eq!(desk.rows.get(&key), Some(&None));
+        assert!(!desk.has(&key).unwrap());
+    }
 }

@@ -1,7 +1,9 @@
 //! What the store is asked to change, and what it says was done. Owns: [`Op`], [`Outcome`] and the rows that readers
 //! get. Never: touches the database (the ledger does) or an actor (the shell in `mod.rs` does).
 
-use protocol::{Body, FriendPolicy, GroupId, GroupRef, JoinPolicy, MessagePolicy, Name, Person, Seq, UserId, Verdict};
+use protocol::{
+    Body, Friend, FriendPolicy, GroupId, GroupRef, JoinPolicy, MessagePolicy, Name, Person, Seq, UserId, Verdict,
+};
 
 /// One change: all of it is committed, or none.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub enum Op {
         from: UserId,
         /// Who is asked.
         to: UserId,
+        /// Whether `from` pays special attention to `to`, once they are friends.
+        special: bool,
     },
     /// `user` answers `asker`. Refused: `NoSuchRequest`, `ListFull`.
     AnswerFriend {
@@ -49,6 +53,17 @@ pub enum Op {
         asker: UserId,
         /// The answer.
         verdict: Verdict,
+        /// Whether `user` pays special attention to `asker`, once they are friends.
+        special: bool,
+    },
+    /// How `user` sees a friend: its own side of the friendship only. Refused: `NotFriends`.
+    SetFriend {
+        /// Whose side.
+        user: UserId,
+        /// Which friend.
+        friend: UserId,
+        /// Whether with special attention.
+        special: bool,
     },
     /// Ends a friendship on both sides. Refused: `NotFriends`.
     Unfriend {
@@ -92,7 +107,8 @@ pub enum Op {
         /// What.
         group: GroupId,
     },
-    /// A private message. Refused: `NoSuchUser`, `NotFriends` (where the receiver's policy is friends), `InboxFull`.
+    /// A private message. Refused: `NoSuchUser`, `NotFriends` (where the receiver's policy is friends, or
+    /// `friends_only`), `InboxFull`.
     Private {
         /// Who wrote it.
         from: UserId,
@@ -100,6 +116,8 @@ pub enum Op {
         to: UserId,
         /// What.
         body: Body,
+        /// Refuse it between people who are not friends, oneself included, whatever the receiver's policy.
+        friends_only: bool,
     },
     /// A group message. Refused: `NoSuchGroup`, `NotMember`.
     Post {
@@ -153,7 +171,12 @@ pub enum Outcome {
     FriendAsked {
         from: Person,
         to: Person,
+        special: bool,
         again: bool,
+    },
+    FriendSet {
+        friend: Person,
+        special: bool,
     },
     /// `asker` got its answer. `told` is the place in the asker's inbox.
     FriendAnswered {
@@ -295,12 +318,13 @@ pub struct Membership {
 pub struct LoginState {
     /// The account.
     pub account: Account,
-    /// Friends, in the order in which they became so.
-    pub friends: Vec<Person>,
+    /// Friends, in the order in which they became so. Who of them is online is not known here.
+    pub friends: Vec<Friend>,
     /// Groups, in the order in which they were joined.
     pub groups: Vec<Membership>,
-    /// Who waits for an answer about friendship, oldest first; expired ones left out.
-    pub friend_requests: Vec<Person>,
+    /// Who waits for an answer about friendship, oldest first, and whether it would pay special attention; expired
+    /// ones left out.
+    pub friend_requests: Vec<(Person, bool)>,
     /// Who waits for an answer about a group that this account owns, oldest first; expired ones left out.
     pub join_requests: Vec<(GroupRef, Person)>,
     /// How far the inbox has been received.

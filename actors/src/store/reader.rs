@@ -8,10 +8,10 @@ use super::ledger::friends_request_is_live;
 use super::ledger::group_card;
 use super::ops::{Account, Conversation, GroupCard, GroupState, LoginState, Membership};
 use super::rocks::Rocks;
-use super::rows::{self, GroupRow, ListedRow, ReadError, Text};
+use super::rows::{self, FriendRow, GroupRow, ListedRow, ReadError, RequestRow, Text};
 use super::schema::{Family, Table, last_number};
 use super::view::View;
-use protocol::{GroupId, GroupRef, Name, NameKey, Person, Seq, UserId};
+use protocol::{Friend, GroupId, GroupRef, Name, NameKey, Person, Seq, UserId};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,21 +100,25 @@ impl Reader {
     ) -> Result<Option<LoginState>, ReadError> {
         let view = View::moment(&self.rocks);
         let Some(account) = account(&view, user)? else { return Ok(None) };
-        let waits = |row: &ListedRow<'_>| friends_request_is_live(row.at_ms, now_ms, request_ttl);
+        let waits = |at_ms| friends_request_is_live(at_ms, now_ms, request_ttl);
         let groups = memberships(&view, user)?;
         let mut join_requests = Vec::new();
         for membership in &groups {
             let id = membership.group.id;
             if self::group(&view, id)?.is_some_and(|card| card.owner == user) {
-                let asking = people(&view, &Table::JoinRequest.one(id.0), waits)?;
+                let asking = people(&view, &Table::JoinRequest.one(id.0), |row| waits(row.at_ms))?;
                 join_requests.extend(asking.into_iter().map(|person| (membership.group.clone(), person)));
             }
         }
         Ok(Some(LoginState {
             account,
-            friends: people(&view, &Table::Friend.one(user.0), |_| true)?,
+            friends: friends(&view, user)?,
             groups,
-            friend_requests: people(&view, &Table::FriendRequest.one(user.0), waits)?,
+            friend_requests: in_order(&view, &Table::FriendRequest.one(user.0), |key, value| {
+                let row: RequestRow<'_> = rows::decode(key, value)?;
+                let asker = person_in(key, row.name)?;
+                Ok(waits(row.at_ms).then_some((row.nth, (asker, row.special))))
+            })?,
             join_requests,
             inbox_cursor: view.inbox_cursor(user)?,
         }))
@@ -124,8 +128,8 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError`]
-    pub fn friends(&self, user: UserId) -> Result<Vec<Person>, ReadError> {
-        people(&View::now(&self.rocks), &Table::Friend.one(user.0), |_| true)
+    pub fn friends(&self, user: UserId) -> Result<Vec<Friend>, ReadError> {
+        friends(&View::now(&self.rocks), user)
     }
 
     /// An account's groups in the order in which it joined. Bounded by `group.max_per_account`.
@@ -208,28 +212,52 @@ pub(super) fn group_ref(view: &View<'_>, pointing: &[u8], id: GroupId) -> Result
     Ok(GroupRef { id, name: Name::from_stored(row.name) })
 }
 
-/// A list, in the order in which it grew: the number of each, and its name.
+/// A list, in the order in which it grew. `read` says the place in that order and the item, or leaves it out.
+fn in_order<T>(
+    view: &View<'_>,
+    prefix: &[u8],
+    mut read: impl FnMut(&[u8], &[u8]) -> Result<Option<(u64, T)>, ReadError>,
+) -> Result<Vec<T>, ReadError> {
+    let mut found = Vec::new();
+    view.list(prefix, |key, value| {
+        found.extend(read(key, value)?);
+        Ok(())
+    })?;
+    found.sort_by_key(|(nth, _)| *nth); // stable: the order of keys where two have one place
+    Ok(found.into_iter().map(|(_, item)| item).collect())
+}
+
+/// The number that a key ends with, and the name in its row.
 fn listed(
     view: &View<'_>,
     prefix: &[u8],
     keep: impl Fn(&ListedRow<'_>) -> bool,
 ) -> Result<Vec<(u64, Name)>, ReadError> {
-    let mut found = Vec::new();
-    view.list(prefix, |key, value| {
+    in_order(view, prefix, |key, value| {
         let row: ListedRow<'_> = rows::decode(key, value)?;
-        if keep(&row) {
-            let id = last_number(key).ok_or_else(|| ReadError::row(key, "has no number"))?;
-            found.push((row.nth, id, Name::from_stored(row.name)));
-        }
-        Ok(())
-    })?;
-    found.sort_unstable_by_key(|(nth, id, _)| (*nth, *id));
-    Ok(found.into_iter().map(|(_, id, name)| (id, name)).collect())
+        let item = (number_in(key)?, Name::from_stored(row.name));
+        Ok(keep(&row).then_some((row.nth, item)))
+    })
+}
+
+fn number_in(key: &[u8]) -> Result<u64, ReadError> {
+    last_number(key).ok_or_else(|| ReadError::row(key, "has no number"))
+}
+
+fn person_in(key: &[u8], name: &str) -> Result<Person, ReadError> {
+    Ok(Person { id: UserId(number_in(key)?), name: Name::from_stored(name) })
 }
 
 fn people(view: &View<'_>, prefix: &[u8], keep: impl Fn(&ListedRow<'_>) -> bool) -> Result<Vec<Person>, ReadError> {
     let found = listed(view, prefix, keep)?;
     Ok(found.into_iter().map(|(id, name)| Person { id: UserId(id), name }).collect())
+}
+
+fn friends(view: &View<'_>, user: UserId) -> Result<Vec<Friend>, ReadError> {
+    in_order(view, &Table::Friend.one(user.0), |key, value| {
+        let row: FriendRow<'_> = rows::decode(key, value)?;
+        Ok(Some((row.nth, Friend { person: person_in(key, row.name)?, online: false, special: row.special })))
+    })
 }
 
 fn memberships(view: &View<'_>, user: UserId) -> Result<Vec<Membership>, ReadError> {

@@ -10,7 +10,7 @@ use crate::group::{Directory, GroupLoaded};
 use crate::house::{Essential, House, now_ms};
 use actix::prelude::*;
 use protocol::reply::PastMessage;
-use protocol::{Event, GroupId, NameKey, Outgoing, Peer, Refusal, Reply, Seq, UserId, names::Name};
+use protocol::{Correspondent, Event, GroupId, NameKey, Outgoing, Refusal, Reply, Seq, UserId};
 use std::sync::Arc;
 
 /// The actor.
@@ -316,10 +316,8 @@ pub struct LoadHistory {
     pub user: UserId,
     /// Of what.
     pub conversation: Conversation,
-    /// The peer as it was asked for.
-    pub peer: Peer,
-    /// The peer's name as registered.
-    pub peer_name: Name,
+    /// The same conversation, as others see it.
+    pub with: Correspondent,
     /// Only what came before.
     pub before: Option<Seq>,
     /// Rows at the most.
@@ -334,7 +332,7 @@ impl Handler<LoadHistory> for StoreReader {
     type Result = ();
 
     fn handle(&mut self, load: LoadHistory, _: &mut Context<Self>) {
-        let LoadHistory { user, conversation, peer, peer_name, before, rows, bytes, origin } = load;
+        let LoadHistory { user, conversation, with, before, rows, bytes, origin } = load;
         let allowed = match conversation {
             Conversation::Private(a, b) => Ok(user == a || user == b),
             Conversation::Group(group) => self.reader.is_member(user, group),
@@ -349,7 +347,7 @@ impl Handler<LoadHistory> for StoreReader {
                 PastMessage { seq, from, at_ms, body }
             });
             let messages = messages.collect();
-            Ok(Answered::Reply(Box::new(Reply::History { peer, peer_name, messages, more: page.more })))
+            Ok(Answered::Reply(Box::new(Reply::History { with, messages, more: page.more })))
         });
         answer(&origin, read);
     }

@@ -1,11 +1,11 @@
 //! Where everything lies on disk: the one table of column families, key layouts, and the schema's version.
 //!
 //! Owns: every byte of every key. Never: reads or writes one (`view.rs` and `desk.rs` do), or says what is in a value
-//! (`rows.rs` does).
+//! (`rows/` does).
 //!
 //! | family | key | value |
 //! | --- | --- | --- |
-//! | `state` | a `Table` byte, then its parts | a version byte, then postcard (`rows.rs`) |
+//! | `state` | a `Table` byte, then its parts | a version byte, then postcard (`rows/`) |
 //! | `log` | a conversation, then a place in it | a message, once |
 //! | `inbox` | a user, then a place in its inbox | a pointer into the log, or a notice |
 //!
@@ -80,11 +80,12 @@ pub(super) enum Table {
     UserSkeleton = 6,
     /// skeleton of a group's name → scripts of the first that had it.
     GroupSkeleton = 7,
-    /// user, friend → `ListedRow` with the friend's name. Two rows for each friendship, one for each side.
+    /// user, friend → `FriendRow` with the friend's name, and how the user sees it. Two rows for each friendship, one
+    /// for each side.
     Friend = 8,
     /// user → `Tally` of its friends.
     FriendTally = 9,
-    /// asked, asker → `ListedRow` with the asker's name.
+    /// asked, asker → `RequestRow` with the asker's name.
     FriendRequest = 10,
     /// group → `GroupRow`.
     Group = 11,

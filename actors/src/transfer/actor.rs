@@ -2,12 +2,12 @@
 //! Hears: registry shards (an offer to somebody who is online), relays (how they ended). Tells: both sides, at once
 //! and at the end. If it dies the process ends, since nobody would give the ports back.
 
-use super::{Broker, PortsError, RelayEnd, Relays, Ticket, broker, last_component};
+use super::{Broker, PortsError, RelayEnd, Relays, Side, Ticket, broker, last_component};
 use crate::delivery::{Answered, Deliver, Origin, SessionHandle};
 use crate::house::{Essential, House};
 use crate::registry::address_of;
 use actix::prelude::*;
-use protocol::{Event, FileLength, Outgoing, Person, Reply, TransferEnd};
+use protocol::{Carrier, Event, FileLength, Outgoing, Person, Reply, TransferEnd};
 use std::sync::Arc;
 
 /// Whom a transfer concerns.
@@ -16,7 +16,7 @@ struct Sides {
     receiver: Arc<SessionHandle>,
 }
 
-/// A file for somebody who is online. Answered with the port, or refused.
+/// A file for somebody who is online. Answered with the sender's door, or refused.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct OfferTransfer {
@@ -34,7 +34,7 @@ pub struct OfferTransfer {
     pub origin: Origin,
 }
 
-/// A relay has ended, and its port is free.
+/// A relay has ended, and its port, if it had one, is free.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Ended {
@@ -76,23 +76,31 @@ impl Handler<OfferTransfer> for TransferBroker {
 
     fn handle(&mut self, offer: OfferTransfer, _: &mut Context<Self>) {
         let OfferTransfer { from, to, receiver, length, name, origin } = offer;
+        let shown: Box<str> = last_component(&name).into();
         let result = self.broker.offer(broker::Offer {
             sender: from.id,
-            sender_ip: address_of(&origin.session),
-            receiver_ips: vec![address_of(&receiver)],
+            from: side_of(&origin.session),
+            to: side_of(&receiver),
             length: length.bytes,
+            name: shown.clone(),
             tag: Sides { sender: origin.session.clone(), receiver: receiver.clone() },
         });
         match result {
-            Ok(Ticket { port, .. }) => {
-                let shown = last_component(&name).into();
-                let what = Arc::new(Outgoing::new(Event::FileOffered { from, port, length, name: shown }));
-                origin.answer(Answered::Reply(Box::new(Reply::FilePort { port, length, name, to })));
+            Ok(Ticket { sender: mine, receiver: theirs, .. }) => {
+                let offered = Event::FileOffered { from, to: to.id, door: theirs, length, name: shown };
+                let what = Arc::new(Outgoing::new(offered));
+                origin.answer(Answered::Reply(Box::new(Reply::FilePort { door: mine, length, name, to })));
                 receiver.deliver(Deliver { what: Some(what), mark: None });
             }
             Err(refusal) => origin.refuse(refusal),
         }
     }
+}
+
+/// A session as a side of a transfer. On a link with messages sits a browser (or a program that can do what browsers
+/// can, and speaks HTTP already).
+fn side_of(session: &SessionHandle) -> Side {
+    Side { addresses: vec![address_of(session)], browses: session.carrier == Carrier::Message }
 }
 
 impl Handler<Ended> for TransferBroker {

@@ -1,11 +1,12 @@
-//! Tickets: who sends a file to whom, over which port. Owns: the running transfers, their bounds, and the hold on
+//! Tickets: who sends a file to whom, through which doors. Owns: the running transfers, their bounds, and the hold on
 //! each one's relay. Never: touches a socket or a byte of a file ([`Relays`] does), and knows nothing of sessions:
 //! what the shell must remember of a transfer is its `T`.
 
 use super::ports::{PortLease, PortPool, PortsError};
-use super::relay::{RelayEnd, RelayHold, RelayPlan, Relays};
+use super::relay::{RelayEnd, RelayHold, RelayPlan, Relays, Way, WhenEnded};
+use super::token::Token;
 use crate::settings::RelaySettings;
-use protocol::{Refusal, UserId};
+use protocol::{Door, Refusal, UserId};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 /// How many ports are tried before an offer is refused: other programs may sit on a few of the range.
 pub const BIND_TRIES: usize = 16;
+
+/// What the paths of files over HTTP begin with; a side's token follows.
+pub const WEB_PATH: &str = "/files/";
 
 /// Hears that a relay has ended: the ticket's number, and how. It is called on the relay's own thread and must hand
 /// on at once (the shell sends itself a message, then calls [`Broker::ended`]).
@@ -33,23 +37,36 @@ pub struct Broker<T> {
 pub struct Offer<T> {
     /// Who sends; the bound `relay.per_account` counts these.
     pub sender: UserId,
-    /// Where the sender's session comes from.
-    pub sender_ip: IpAddr,
-    /// Where the sessions that are told as receivers come from. Not empty.
-    pub receiver_ips: Vec<IpAddr>,
+    /// Its session.
+    pub from: Side,
+    /// The sessions that are told as receivers.
+    pub to: Side,
     /// How many bytes; at most `relay.max_bytes`.
     pub length: u64,
+    /// What the receiver is told of the file's name.
+    pub name: Box<str>,
     /// The shell's own data; comes back from [`Broker::ended`].
     pub tag: T,
 }
 
-/// A transfer that may begin: both sides are told the port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// One side of an offer.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// Where its sessions come from. Not empty.
+    pub addresses: Vec<IpAddr>,
+    /// It is a browser, which cannot connect to a bare port, and takes part over HTTP where that is served.
+    pub browses: bool,
+}
+
+/// A transfer that may begin: each side is told its own door, and no side the other's.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ticket {
     /// Its number: from 1, never used again.
     pub id: u64,
-    /// Where both sides connect.
-    pub port: u16,
+    /// Where the sender takes part.
+    pub sender: Door,
+    /// Where the receiver does.
+    pub receiver: Door,
 }
 
 /// A transfer that is over.
@@ -57,8 +74,8 @@ pub struct Ticket {
 pub struct Transfer<T> {
     /// Who sent.
     pub sender: UserId,
-    /// The port that was used; free again.
-    pub port: u16,
+    /// The port that was used, if one was; free again.
+    pub port: Option<u16>,
     /// How many bytes were to be moved.
     pub length: u64,
     /// The shell's own data.
@@ -81,28 +98,31 @@ impl<T> Broker<T> {
         Ok(Self { relays, settings, ports, tell, running: HashMap::new(), last_id: 0 })
     }
 
-    /// Binds a port for a transfer and starts to wait for its two sides.
+    /// Opens the doors of a transfer and starts to wait for its two sides.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`]: over `relay.max_bytes`. [`Refusal::BadValue`]: nobody to receive. [`Refusal::Busy`]:
-    /// `relay.max` transfers run, or `relay.per_account` of this sender's, or no port can be had.
+    /// [`Refusal::TooLarge`]: over `relay.max_bytes`. [`Refusal::BadValue`]: nobody to send or to receive.
+    /// [`Refusal::Busy`]: `relay.max` transfers run, or `relay.per_account` of this sender's, or no port can be had.
     pub fn offer(&mut self, offer: Offer<T>) -> Result<Ticket, Refusal> {
         if offer.length > self.settings.max_bytes {
             return Err(Refusal::TooLarge);
         }
-        if offer.receiver_ips.is_empty() {
+        if offer.from.addresses.is_empty() || offer.to.addresses.is_empty() {
             return Err(Refusal::BadValue);
         }
         if self.running.len() >= self.settings.max || self.running_of(offer.sender) >= self.settings.per_account {
             return Err(Refusal::Busy);
         }
         let id = self.last_id + 1;
-        let plan = self.plan(id, &offer);
+        let web_port = self.relays.web_port();
+        let plan = self.plan(id, &offer, web_port.is_some()).ok_or(Refusal::Busy)?;
         let (port, hold) = self.open(&plan).ok_or(Refusal::Busy)?;
+        let doors = (door(&plan.sender, port, web_port), door(&plan.receiver, port, web_port));
+        let (Some(sender), Some(receiver)) = doors else { return Err(Refusal::Busy) };
         self.last_id = id;
         let transfer = Transfer { sender: offer.sender, port, length: offer.length, tag: offer.tag };
         self.running.insert(id, Running { transfer, hold: Some(hold) });
-        Ok(Ticket { id, port })
+        Ok(Ticket { id, sender, receiver })
     }
 
     /// Forgets a transfer whose relay has ended, and returns it, so that its sides can be told. `None` for a number
@@ -153,36 +173,37 @@ impl<T> Broker<T> {
         self.running.values().filter(|running| running.transfer.sender == sender).count()
     }
 
-    fn plan(&self, ticket: u64, offer: &Offer<T>) -> RelayPlan {
-        RelayPlan {
+    /// `None` where the system gives no random bytes for a token.
+    fn plan(&self, ticket: u64, offer: &Offer<T>, web: bool) -> Option<RelayPlan> {
+        Some(RelayPlan {
             ticket,
             bind: self.settings.bind,
             port: 0,
-            sender: offer.sender_ip,
-            receivers: offer.receiver_ips.clone(),
+            sender: way(&offer.from, web)?,
+            receiver: way(&offer.to, web)?,
+            name: offer.name.clone(),
             length: offer.length,
             buffer_bytes: self.settings.buffer_bytes,
             timeout: Duration::from_secs(self.settings.timeout_s),
             settle: Duration::from_millis(self.settings.settle_ms),
-        }
+        })
     }
 
-    /// Opens the plan's relay on the next port that can be bound. The ports that could not are kept out until one
-    /// could, so that each is tried once.
-    fn open(&self, plan: &RelayPlan) -> Option<(u16, Box<dyn RelayHold>)> {
+    /// Opens the plan's relay, on the next port that can be bound if it needs one. The ports that could not are kept
+    /// out until one could, so that each is tried once.
+    fn open(&self, plan: &RelayPlan) -> Option<(Option<u16>, Box<dyn RelayHold>)> {
+        if !plan.needs_port() {
+            let opened = self.relays.open(plan.clone(), self.when_ended(plan.ticket, None));
+            return opened.inspect_err(|error| log::warn!("relay: {error}")).ok();
+        }
         let mut taken: Vec<PortLease> = Vec::new();
         while taken.len() < BIND_TRIES {
             let lease = self.ports.lease()?;
             let port = lease.port();
-            let (tell, ticket) = (Arc::clone(&self.tell), plan.ticket);
             // The lease lives in the callback: whatever happens to the relay (it ends, it fails to bind, its thread
             // dies), the callback is dropped and the port comes back.
             let lease = Arc::new(lease);
-            let leased = Arc::clone(&lease);
-            let when_ended = Box::new(move |end| {
-                drop(leased);
-                tell(ticket, end);
-            });
+            let when_ended = self.when_ended(plan.ticket, Some(Arc::clone(&lease)));
             match self.relays.open(RelayPlan { port, ..plan.clone() }, when_ended) {
                 Ok(opened) => return Some(opened),
                 Err(error) => {
@@ -193,6 +214,34 @@ impl<T> Broker<T> {
         }
         log::warn!("relay: {BIND_TRIES} ports in a row cannot be bound; is relay.ports used by others?");
         None
+    }
+
+    /// Gives the port back, then tells.
+    fn when_ended(&self, ticket: u64, leased: Option<Arc<PortLease>>) -> WhenEnded {
+        let tell = Arc::clone(&self.tell);
+        Box::new(move |end| {
+            drop(leased);
+            tell(ticket, end);
+        })
+    }
+}
+
+/// How a side takes part, where HTTP is served or not.
+fn way(side: &Side, web: bool) -> Option<Way> {
+    if !(side.browses && web) {
+        return Some(Way::Port(side.addresses.clone()));
+    }
+    let token = Token::fresh().inspect_err(|error| log::error!("relay: no random bytes for a token: {error}"));
+    token.ok().map(Way::Web)
+}
+
+/// What a side is told. `None` where the port that its way needs is not there, which no plan comes to.
+fn door(way: &Way, port: Option<u16>, web_port: Option<u16>) -> Option<Door> {
+    match way {
+        Way::Port(_) => port.map(Door::Port),
+        Way::Web(token) => {
+            web_port.map(|port| Door::Web { port, path: format!("{WEB_PATH}{}", token.as_str()).into() })
+        }
     }
 }
 

@@ -12,6 +12,7 @@ struct Books {
     open: Mutex<BTreeMap<u64, (RelayPlan, WhenEnded)>>,
     dropped: Arc<Mutex<Vec<u64>>>,
     taken: Vec<u16>,
+    web_port: Option<u16>,
 }
 
 struct Hold(u64, Arc<Mutex<Vec<u64>>>);
@@ -25,16 +26,22 @@ impl Drop for Hold {
 }
 
 impl Relays for Books {
-    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(u16, Box<dyn RelayHold>)> {
-        if self.taken.contains(&plan.port) {
+    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(Option<u16>, Box<dyn RelayHold>)> {
+        if plan.needs_port() && self.taken.contains(&plan.port) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let (ticket, port) = (plan.ticket, plan.port);
+        let (ticket, port) = (plan.ticket, if plan.port == 0 { 50000 } else { plan.port });
+        let port = plan.needs_port().then_some(port);
         self.open.lock().unwrap().insert(ticket, (plan, when_ended));
-        let port = if port == 0 { 50000 } else { port };
         Ok((port, Box::new(Hold(ticket, Arc::clone(&self.dropped)))))
     }
+
+    fn web_port(&self) -> Option<u16> {
+        self.web_port
+    }
 }
+
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 struct World {
     books: Arc<Books>,
@@ -43,6 +50,15 @@ struct World {
 }
 
 fn world(ports: &str, change: impl FnOnce(&mut RelaySettings), taken: Vec<u16>) -> World {
+    world_of(ports, change, Books { taken, ..Books::default() })
+}
+
+/// A world whose HTTP listener is on port 8080.
+fn web_world() -> World {
+    world_of("20000-20999", |_| {}, Books { web_port: Some(8080), ..Books::default() })
+}
+
+fn world_of(ports: &str, change: impl FnOnce(&mut RelaySettings), books: Books) -> World {
     let mut settings = RelaySettings {
         bind: [127, 0, 0, 1].into(),
         ports: ports.to_owned(),
@@ -54,7 +70,7 @@ fn world(ports: &str, change: impl FnOnce(&mut RelaySettings), taken: Vec<u16>) 
         settle_ms: 250,
     };
     change(&mut settings);
-    let books = Arc::new(Books { taken, ..Books::default() });
+    let books = Arc::new(books);
     let heard: Arc<Mutex<Vec<_>>> = Arc::default();
     let ears = Arc::clone(&heard);
     let tell: TellEnded = Arc::new(move |id, end| ears.lock().unwrap().push((id, end)));
@@ -63,8 +79,18 @@ fn world(ports: &str, change: impl FnOnce(&mut RelaySettings), taken: Vec<u16>) 
 }
 
 fn offer(sender: u64, length: u64) -> Offer<&'static str> {
-    let ip = IpAddr::from([127, 0, 0, 1]);
-    Offer { sender: UserId(sender), sender_ip: ip, receiver_ips: vec![ip], length, tag: "tag" }
+    offer_between(sender, length, [false, false])
+}
+
+/// An offer whose sender, or receiver, is a browser.
+fn offer_between(sender: u64, length: u64, browse: [bool; 2]) -> Offer<&'static str> {
+    let [from, to] = browse.map(|browses| Side { addresses: vec![HERE], browses });
+    Offer { sender: UserId(sender), from, to, length, name: "a.txt".into(), tag: "tag" }
+}
+
+/// A ticket for two sides on one port.
+fn on_port(id: u64, port: u16) -> Ticket {
+    Ticket { id, sender: Door::Port(port), receiver: Door::Port(port) }
 }
 
 impl World {
@@ -79,7 +105,7 @@ impl World {
 fn an_offer_becomes_a_plan_and_its_end_comes_back() {
     let mut world = world("20000-20999", |_| {}, vec![]);
     let ticket = world.broker.offer(offer(1, 1000)).unwrap();
-    assert_eq!(ticket, Ticket { id: 1, port: 20000 });
+    assert_eq!(ticket, on_port(1, 20000));
     {
         let open = world.books.open.lock().unwrap();
         let plan = &open[&1].0;
@@ -90,16 +116,18 @@ fn an_offer_becomes_a_plan_and_its_end_comes_back() {
     assert_eq!(*world.heard.lock().unwrap(), [(1, RelayEnd::Complete)]);
     assert_eq!(world.broker.ports.leased(), 0, "the port is back before anybody is told");
     let transfer = world.broker.ended(1).unwrap();
-    assert_eq!((transfer.sender, transfer.port, transfer.length, transfer.tag), (UserId(1), 20000, 1000, "tag"));
+    assert_eq!((transfer.sender, transfer.port, transfer.length, transfer.tag), (UserId(1), Some(20000), 1000, "tag"));
     assert_eq!(world.broker.ended(1), None, "told once");
-    assert_eq!(world.broker.offer(offer(1, 0)).unwrap(), Ticket { id: 2, port: 20001 });
+    assert_eq!(world.broker.offer(offer(1, 0)).unwrap(), on_port(2, 20001));
 }
 
 #[test]
 fn what_is_too_large_or_for_nobody_is_refused_and_leases_nothing() {
     let mut world = world("20000-20999", |_| {}, vec![]);
+    let nobody = Side { addresses: vec![], browses: false };
     assert_eq!(world.broker.offer(offer(1, 1001)), Err(Refusal::TooLarge));
-    assert_eq!(world.broker.offer(Offer { receiver_ips: vec![], ..offer(1, 1) }), Err(Refusal::BadValue));
+    assert_eq!(world.broker.offer(Offer { to: nobody.clone(), ..offer(1, 1) }), Err(Refusal::BadValue));
+    assert_eq!(world.broker.offer(Offer { from: nobody, ..offer(1, 1) }), Err(Refusal::BadValue));
     assert!(world.broker.is_empty() && world.broker.ports.leased() == 0);
 }
 
@@ -109,7 +137,7 @@ fn a_thousand_offers_of_one_account_lease_four_ports_and_all_come_back() {
     let granted: Vec<_> = (0..1000).filter_map(|_| world.broker.offer(offer(1, 10)).ok()).collect();
     assert_eq!((granted.len(), world.broker.ports.leased()), (4, 4));
     let other = world.broker.offer(offer(2, 10)).unwrap();
-    assert!(granted.iter().all(|ticket| ticket.port != other.port));
+    assert!(granted.iter().all(|ticket| ticket.sender.port() != other.sender.port()));
     for ticket in granted {
         world.end(ticket.id, RelayEnd::TimedOut);
         assert!(world.broker.ended(ticket.id).is_some());
@@ -130,8 +158,8 @@ fn the_total_is_bounded_by_the_setting_and_by_the_ports() {
 #[test]
 fn ports_that_others_hold_are_passed_over() {
     let mut world = world("20000-20003", |_| {}, vec![20000, 20001]);
-    assert_eq!(world.broker.offer(offer(1, 1)).unwrap().port, 20002);
-    assert_eq!(world.broker.offer(offer(2, 1)).unwrap().port, 20003);
+    assert_eq!(world.broker.offer(offer(1, 1)).unwrap().sender.port(), 20002);
+    assert_eq!(world.broker.offer(offer(2, 1)).unwrap().sender.port(), 20003);
     assert_eq!(world.broker.offer(offer(3, 1)), Err(Refusal::Busy));
     assert_eq!(world.broker.ports.leased(), 2, "what failed was put back");
 }
@@ -163,4 +191,60 @@ fn a_relay_that_vanishes_gives_its_port_back() {
     world.broker.offer(offer(1, 1)).unwrap();
     world.books.open.lock().unwrap().clear();
     assert_eq!(world.broker.ports.leased(), 0);
+}
+
+/// The token behind a door over HTTP.
+fn token_of(door: &Door) -> &str {
+    assert_eq!(door.port(), 8080);
+    door.path().unwrap().strip_prefix(WEB_PATH).unwrap()
+}
+
+#[test]
+fn each_side_has_a_door_of_its_own_kind_and_the_plan_says_the_same() {
+    let mut world = web_world();
+    for (index, browse) in [[false, false], [true, false], [false, true], [true, true]].into_iter().enumerate() {
+        let ticket = world.broker.offer(offer_between(index as u64, 10, browse)).unwrap();
+        let open = world.books.open.lock().unwrap();
+        let plan = &open[&ticket.id].0;
+        assert_eq!(&*plan.name, "a.txt");
+        let sides = [(&ticket.sender, &plan.sender, browse[0]), (&ticket.receiver, &plan.receiver, browse[1])];
+        for (door, way, browses) in sides {
+            match way {
+                Way::Web(token) => assert_eq!((token_of(door), browses), (token.as_str(), true)),
+                Way::Port(addresses) => {
+                    assert_eq!((door, browses), (&Door::Port(plan.port), false));
+                    assert_eq!(addresses, &[HERE]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_two_sides_of_a_transfer_and_two_transfers_have_different_tokens() {
+    let mut world = web_world();
+    let tickets: Vec<_> = (1..=50).map(|user| world.broker.offer(offer_between(user, 1, [true; 2])).unwrap()).collect();
+    let tokens: std::collections::HashSet<_> =
+        tickets.iter().flat_map(|ticket| [token_of(&ticket.sender), token_of(&ticket.receiver)]).collect();
+    assert_eq!(tokens.len(), 100);
+}
+
+#[test]
+fn browsers_among_themselves_lease_no_port_and_are_bounded_all_the_same() {
+    let mut world = web_world();
+    let granted: Vec<_> = (0..1000).filter_map(|_| world.broker.offer(offer_between(1, 10, [true; 2])).ok()).collect();
+    assert_eq!((granted.len(), world.broker.len(), world.broker.ports.leased()), (4, 4, 0));
+    for ticket in granted {
+        world.end(ticket.id, RelayEnd::Complete);
+        assert_eq!(world.broker.ended(ticket.id).unwrap().port, None);
+    }
+    assert!(world.broker.is_empty());
+    let mixed = world.broker.offer(offer_between(1, 10, [true, false])).unwrap();
+    assert_eq!((world.broker.ports.leased(), world.broker.get(mixed.id).unwrap().port), (1, Some(20000)));
+}
+
+#[test]
+fn without_an_http_listener_browsers_are_told_the_port() {
+    let mut world = world("20000-20999", |_| {}, vec![]);
+    assert_eq!(world.broker.offer(offer_between(1, 10, [true; 2])).unwrap(), on_port(1, 20000));
 }

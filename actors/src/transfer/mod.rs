@@ -6,9 +6,11 @@ pub mod broker;
 pub mod names;
 pub mod ports;
 pub mod relay;
+pub mod token;
 
 pub use actor::{OfferTransfer, StopTransfers, TransferBroker};
-pub use broker::{Broker, Offer, Ticket, Transfer};
+pub use broker::{Broker, Offer, Side, Ticket, Transfer};
 pub use names::last_component;
 pub use ports::{PortLease, PortPool, PortsError};
-pub use relay::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};
+pub use relay::{RelayEnd, RelayHold, RelayPlan, Relays, Way, WhenEnded};
+pub use token::Token;

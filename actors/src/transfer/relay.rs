@@ -1,9 +1,19 @@
 //! What the broker needs from whoever moves the bytes. Owns: the trait [`Relays`] and what it is told and tells.
 //! Never: opens a socket (the binary's `net/relay.rs` does).
 
+use super::token::Token;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
+
+/// How one side takes part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// It connects to the port. Nobody may take its place from another than these addresses, those of its sessions.
+    Port(Vec<IpAddr>),
+    /// It comes over HTTP with this token. Nobody may take its place through the port, from wherever.
+    Web(Token),
+}
 
 /// One transfer, for whoever moves its bytes.
 #[derive(Clone, Debug)]
@@ -12,12 +22,14 @@ pub struct RelayPlan {
     pub ticket: u64,
     /// The address to listen on.
     pub bind: IpAddr,
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on, if [`RelayPlan::needs_port`]; 0 takes a free one.
     pub port: u16,
-    /// Where the sender's session comes from. Nobody else may connect as the sender.
-    pub sender: IpAddr,
-    /// Where the receiver's sessions come from. Nobody else may connect as the receiver.
-    pub receivers: Vec<IpAddr>,
+    /// How the sender takes part.
+    pub sender: Way,
+    /// How the receiver does.
+    pub receiver: Way,
+    /// What the receiver is told of the file's name.
+    pub name: Box<str>,
     /// Exactly how many bytes are moved.
     pub length: u64,
     /// Bytes read ahead of the receiver.
@@ -26,6 +38,14 @@ pub struct RelayPlan {
     pub timeout: Duration,
     /// How long two connections that cannot be told apart wait for a third.
     pub settle: Duration,
+}
+
+impl RelayPlan {
+    /// Whether a side connects to the port. Where both come over HTTP, none is listened on.
+    #[must_use]
+    pub fn needs_port(&self) -> bool {
+        [&self.sender, &self.receiver].iter().any(|way| matches!(way, Way::Port(_)))
+    }
 }
 
 /// How a relay ended.
@@ -47,9 +67,16 @@ pub trait RelayHold: Send {}
 
 /// Whoever moves the bytes.
 pub trait Relays: Send + Sync {
-    /// Binds the plan's port at once and goes on in the background; returns the port and a hold on the relay.
+    /// Binds the plan's port at once and goes on in the background; returns the port, if the plan needs one, and a
+    /// hold on the relay.
     ///
     /// # Errors
     /// The port cannot be bound. `when_ended` is then never called.
-    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(u16, Box<dyn RelayHold>)>;
+    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(Option<u16>, Box<dyn RelayHold>)>;
+
+    /// Where sides may take part over HTTP: the port of the listener whose `/files/` these relays are behind. `None`:
+    /// nowhere, and no plan has [`Way::Web`].
+    fn web_port(&self) -> Option<u16> {
+        None
+    }
 }

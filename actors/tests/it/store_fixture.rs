@@ -159,7 +159,7 @@ impl Fixture {
     }
 
     pub(crate) fn friend_names(&self, user: UserId) -> Vec<String> {
-        self.reader.friends(user).unwrap().iter().map(|person| person.name.to_string()).collect()
+        self.reader.friends(user).unwrap().iter().map(|friend| friend.person.name.to_string()).collect()
     }
 
     pub(crate) fn member_names(&self, group: GroupId) -> Vec<String> {
@@ -190,7 +190,7 @@ pub(crate) fn found(owner: UserId, text: &str, join: JoinPolicy) -> Op {
 }
 
 pub(crate) fn private(from: UserId, to: UserId, text: &str) -> Op {
-    Op::Private { from, to, body: Body::text(text) }
+    Op::Private { from, to, body: Body::text(text), friends_only: false }
 }
 
 pub(crate) fn copy_folder(from: &Path, to: &Path) {

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const DAY: u64 = 24 * 3600 * 1000;
 
 fn befriend(from: UserId, to: UserId) -> Op {
-    Op::Befriend { from, to }
+    Op::Befriend { from, to, special: false }
 }
 
 fn answer(user: UserId, asker: UserId, verdict: Verdict) -> Op {
-    Op::AnswerFriend { user, asker, verdict }
+    Op::AnswerFriend { user, asker, verdict, special: false }
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_shy_account_is_asked_and_answers() {
     assert!(matches!(f.does(befriend(ann, ben)), Ok(Outcome::FriendAsked { again: false, .. })));
     assert!(matches!(f.does(befriend(ann, ben)), Ok(Outcome::FriendAsked { again: true, .. })));
     assert!(matches!(f.does(befriend(eve, ben)), Ok(Outcome::FriendAsked { again: false, .. })));
-    let waiting: Vec<UserId> = f.login(ben).friend_requests.iter().map(|person| person.id).collect();
+    let waiting: Vec<UserId> = f.login(ben).friend_requests.iter().map(|(person, _)| person.id).collect();
     assert_eq!(waiting, [ann, eve]);
     let Ok(Outcome::FriendAnswered { accepted: true, told: Seq(1), user, asker }) =
         f.does(answer(ben, ann, Verdict::Accept))
@@ -197,7 +197,7 @@ fn operations_of_one_batch_see_each_other() {
     assert_eq!(f.reader.user_by_name(&name("ann").key()).unwrap(), None, "readers see nothing before the commit");
     f.commit();
     assert_eq!((f.ledger.staged_ops(), f.reader.user_by_name(&name("ann").key()).unwrap()), (0, Some(ann.id)));
-    assert_eq!(f.login(ann.id).friend_requests, [ben]);
+    assert_eq!(f.login(ann.id).friend_requests, [(ben, false)]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Random friendships and groups against rules written down a second time, plainly.
+//! Random friendships, messages and groups against rules written down a second time, plainly.
 
 use crate::store_fixture::{Fixture, settings};
-use actors::store::{Op, Outcome};
+use actors::store::{Mark, Op, Outcome};
 use proptest::prelude::*;
-use protocol::{FriendPolicy, GroupId, JoinPolicy, Refusal, UserId, Verdict};
+use protocol::{Body, FriendPolicy, GroupId, JoinPolicy, Refusal, Seq, UserId, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PEOPLE: u64 = 5;
@@ -11,9 +11,16 @@ const GROUPS: u64 = 3;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Befriend(u64, u64),
-    Answer(u64, u64, bool),
+    /// Who, whom, and whether with special attention.
+    Befriend(u64, u64, bool),
+    /// Who, whom, yes or no, and whether with special attention.
+    Answer(u64, u64, bool, bool),
+    SetFriend(u64, u64, bool),
     Unfriend(u64, u64),
+    /// Who, to whom, and whether between friends only.
+    Write(u64, u64, bool),
+    /// All that has come is received.
+    Read(u64),
     Join(u64, u64),
     AnswerJoin(u64, u64, u64, bool),
     Leave(u64, u64),
@@ -25,9 +32,12 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (p, g) = (0..PEOPLE, 0..GROUPS);
     prop_oneof![
-        6 => (p.clone(), p.clone()).prop_map(|(a, b)| Step::Befriend(a, b)),
-        3 => (p.clone(), p.clone(), any::<bool>()).prop_map(|(a, b, yes)| Step::Answer(a, b, yes)),
+        6 => (p.clone(), p.clone(), any::<bool>()).prop_map(|(a, b, s)| Step::Befriend(a, b, s)),
+        3 => (p.clone(), p.clone(), any::<bool>(), any::<bool>()).prop_map(|(a, b, yes, s)| Step::Answer(a, b, yes, s)),
+        3 => (p.clone(), p.clone(), any::<bool>()).prop_map(|(a, b, s)| Step::SetFriend(a, b, s)),
         2 => (p.clone(), p.clone()).prop_map(|(a, b)| Step::Unfriend(a, b)),
+        5 => (p.clone(), p.clone(), any::<bool>()).prop_map(|(a, b, only)| Step::Write(a, b, only)),
+        2 => p.clone().prop_map(Step::Read),
         4 => (p.clone(), g.clone()).prop_map(|(a, b)| Step::Join(a, b)),
         4 => (p.clone(), g.clone(), p.clone(), any::<bool>()).prop_map(|(a, b, c, yes)| Step::AnswerJoin(a, b, c, yes)),
         2 => (p.clone(), g).prop_map(|(a, b)| Step::Leave(a, b)),
@@ -37,13 +47,16 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The rules, on sets.
+/// The rules, on lists and sets.
 #[derive(Default)]
 struct Oracle {
     open: BTreeMap<u64, bool>,
-    friends: BTreeMap<u64, Vec<u64>>,
-    /// (asked, asker)
-    asked: BTreeSet<(u64, u64)>,
+    /// Friends, each with how this side sees it.
+    friends: BTreeMap<u64, Vec<(u64, bool)>>,
+    /// (asked, asker, the asker's word), oldest first
+    asked: Vec<(u64, u64, bool)>,
+    /// What has come and was not received.
+    unread: BTreeMap<u64, u64>,
     members: BTreeMap<u64, Vec<u64>>,
     /// (group, asker)
     waiting: BTreeSet<(u64, u64)>,
@@ -56,18 +69,26 @@ impl Oracle {
     }
 
     fn are_friends(&self, a: u64, b: u64) -> bool {
-        self.friends.get(&a).is_some_and(|list| list.contains(&b))
+        self.friends.get(&a).is_some_and(|list| list.iter().any(|(friend, _)| *friend == b))
     }
 
     fn full(&self, who: u64) -> bool {
         self.friends.get(&who).is_some_and(|list| list.len() >= settings().friend.max)
     }
 
-    fn unite(&mut self, a: u64, b: u64) {
-        self.asked.remove(&(a, b));
-        self.asked.remove(&(b, a));
-        self.friends.entry(a).or_default().push(b);
-        self.friends.entry(b).or_default().push(a);
+    /// What `asker` said when it asked `asked`.
+    fn request(&mut self, asked: u64, asker: u64) -> Option<&mut bool> {
+        self.asked.iter_mut().find(|(of, by, _)| (*of, *by) == (asked, asker)).map(|(_, _, special)| special)
+    }
+
+    fn unite(&mut self, a: (u64, bool), b: (u64, bool)) {
+        self.asked.retain(|(of, by, _)| ![(a.0, b.0), (b.0, a.0)].contains(&(*of, *by)));
+        self.friends.entry(a.0).or_default().push((b.0, a.1));
+        self.friends.entry(b.0).or_default().push((a.0, b.1));
+    }
+
+    fn comes(&mut self, to: u64) {
+        *self.unread.entry(to).or_default() += 1;
     }
 
     fn group_full(&self, who: u64, group: u64) -> bool {
@@ -78,42 +99,70 @@ impl Oracle {
 
     fn step(&mut self, step: Step) -> Result<&'static str, Refusal> {
         match step {
-            Step::Befriend(a, b) if a == b => Err(Refusal::Yourself),
-            Step::Befriend(a, b) if self.are_friends(a, b) => Err(Refusal::AlreadyFriends),
-            Step::Befriend(a, b) if self.full(a) || self.full(b) => Err(Refusal::ListFull),
-            Step::Befriend(a, b) => {
-                let crossing = self.asked.contains(&(a, b));
-                if crossing || self.open[&b] {
-                    self.unite(a, b);
-                    return Ok(if crossing { "crossed" } else { "befriended" });
+            Step::Befriend(a, b, _) if a == b => Err(Refusal::Yourself),
+            Step::Befriend(a, b, _) if self.are_friends(a, b) => Err(Refusal::AlreadyFriends),
+            Step::Befriend(a, b, _) if self.full(a) || self.full(b) => Err(Refusal::ListFull),
+            Step::Befriend(a, b, special) => {
+                let crossing = self.request(a, b).copied();
+                if crossing.is_some() || self.open[&b] {
+                    self.unite((a, special), (b, crossing.unwrap_or(false)));
+                    if crossing.is_none() {
+                        return Ok("befriended");
+                    }
+                    self.comes(b);
+                    return Ok("crossed");
                 }
-                if self.asked.contains(&(b, a)) {
+                if let Some(said) = self.request(b, a) {
+                    *said = special;
                     return Ok("again");
                 }
-                if self.asked.iter().filter(|(asked, _)| *asked == b).count() >= settings().friend.max_requests {
+                if self.asked.iter().filter(|(asked, ..)| *asked == b).count() >= settings().friend.max_requests {
                     return Err(Refusal::ListFull);
                 }
-                self.asked.insert((b, a));
+                self.asked.push((b, a, special));
                 Ok("asked")
             }
-            Step::Answer(user, asker, _) if !self.asked.contains(&(user, asker)) => Err(Refusal::NoSuchRequest),
-            Step::Answer(user, asker, true) => {
-                if self.full(user) || self.full(asker) {
+            Step::Answer(user, asker, yes, special) => {
+                let Some(&mut said) = self.request(user, asker) else { return Err(Refusal::NoSuchRequest) };
+                if yes && (self.full(user) || self.full(asker)) {
                     return Err(Refusal::ListFull);
                 }
-                self.unite(asker, user);
+                self.asked.retain(|(of, by, _)| (*of, *by) != (user, asker));
+                self.comes(asker);
+                if !yes {
+                    return Ok("rejected");
+                }
+                self.unite((asker, said), (user, special));
                 Ok("accepted")
             }
-            Step::Answer(user, asker, false) => {
-                self.asked.remove(&(user, asker));
-                Ok("rejected")
+            Step::SetFriend(a, b, special) => {
+                let friends = self.friends.entry(a).or_default();
+                let friend = friends.iter_mut().find(|(friend, _)| *friend == b).ok_or(Refusal::NotFriends)?;
+                friend.1 = special;
+                Ok("seen")
+            }
+            Step::Write(a, b, only) => {
+                // Those with odd numbers take messages from friends only.
+                let friends = only || (b % 2 == 1 && a != b);
+                if friends && !self.are_friends(a, b) {
+                    return Err(Refusal::NotFriends);
+                }
+                if self.unread.get(&b).is_some_and(|unread| *unread >= settings().inbox.max) {
+                    return Err(Refusal::InboxFull);
+                }
+                self.comes(b);
+                Ok("written")
+            }
+            Step::Read(who) => {
+                self.unread.remove(&who);
+                Ok("received")
             }
             Step::Unfriend(a, b) => {
                 if !self.are_friends(a, b) {
                     return Err(Refusal::NotFriends);
                 }
-                self.friends.entry(a).or_default().retain(|other| *other != b);
-                self.friends.entry(b).or_default().retain(|other| *other != a);
+                self.friends.entry(a).or_default().retain(|(other, _)| *other != b);
+                self.friends.entry(b).or_default().retain(|(other, _)| *other != a);
                 Ok("unfriended")
             }
             Step::Join(_, group) if self.members[&group].is_empty() => Err(Refusal::NoSuchGroup),
@@ -143,6 +192,7 @@ impl Oracle {
                     return Err(Refusal::ListFull);
                 }
                 self.waiting.remove(&(group, who));
+                self.comes(who);
                 if yes {
                     self.members.entry(group).or_default().push(who);
                 }
@@ -184,6 +234,9 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Joined { .. } => "joined",
         Outcome::Left { .. } => "left",
         Outcome::PolicySet { .. } => "set",
+        Outcome::FriendSet { .. } => "seen",
+        Outcome::Private { .. } => "written",
+        Outcome::Advanced => "received",
         other => panic!("{other:?}"),
     }
 }
@@ -193,8 +246,15 @@ fn op(step: Step) -> Option<Op> {
     let group = |n: u64| GroupId(1 + n);
     let verdict = |yes| if yes { Verdict::Accept } else { Verdict::Reject };
     Some(match step {
-        Step::Befriend(a, b) => Op::Befriend { from: user(a), to: user(b) },
-        Step::Answer(a, b, yes) => Op::AnswerFriend { user: user(a), asker: user(b), verdict: verdict(yes) },
+        Step::Befriend(a, b, special) => Op::Befriend { from: user(a), to: user(b), special },
+        Step::Answer(a, b, yes, special) => {
+            Op::AnswerFriend { user: user(a), asker: user(b), verdict: verdict(yes), special }
+        }
+        Step::SetFriend(a, b, special) => Op::SetFriend { user: user(a), friend: user(b), special },
+        Step::Write(a, b, friends_only) => {
+            Op::Private { from: user(a), to: user(b), body: Body::text("x"), friends_only }
+        }
+        Step::Read(a) => Op::Advance { user: user(a), marks: vec![Mark::Inbox(Seq(u64::MAX))] },
         Step::Unfriend(a, b) => Op::Unfriend { user: user(a), friend: user(b) },
         Step::Join(a, g) => Op::Join { user: user(a), group: group(g) },
         Step::AnswerJoin(a, g, b, yes) => {
@@ -237,11 +297,16 @@ proptest! {
         f.commit();
         for n in 0..PEOPLE {
             let user = UserId(10_000 + n);
-            let friends: Vec<u64> = f.reader.friends(user).unwrap().iter().map(|p| p.id.0 - 10_000).collect();
+            let person = |id: UserId| id.0 - 10_000;
+            let friends: Vec<_> =
+                f.reader.friends(user).unwrap().iter().map(|friend| (person(friend.person.id), friend.special)).collect();
             prop_assert_eq!(&friends, &oracle.friends.get(&n).cloned().unwrap_or_default());
             let login = f.login(user);
-            let asking: BTreeSet<_> = login.friend_requests.iter().map(|p| (n, p.id.0 - 10_000)).collect();
-            prop_assert_eq!(asking, oracle.asked.iter().copied().filter(|(asked, _)| *asked == n).collect());
+            let asking: Vec<_> = login.friend_requests.iter().map(|(by, special)| (n, person(by.id), *special)).collect();
+            let asked: Vec<_> = oracle.asked.iter().copied().filter(|(asked, ..)| *asked == n).collect();
+            prop_assert_eq!(asking, asked);
+            let unread = f.reader.inbox_head(user).unwrap().0 - login.inbox_cursor.0;
+            prop_assert_eq!(unread, oracle.unread.get(&n).copied().unwrap_or(0));
             let waiting: BTreeSet<_> = login.join_requests.iter().map(|(g, p)| (g.id.0 - 1, p.id.0 - 10_000)).collect();
             prop_assert_eq!(waiting, oracle.waiting.iter().copied().filter(|(group, _)| *group == n).collect());
         }

@@ -11,8 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 fn populated() -> (Fixture, [UserId; 3], GroupId) {
     let mut f = Fixture::with(roomy());
     let (ann, ben, eve) = (f.user("ann"), f.shy("ben"), f.user("eve"));
-    f.does(Op::Befriend { from: ann, to: eve }).unwrap();
-    f.does(Op::Befriend { from: ann, to: ben }).unwrap();
+    f.does(Op::Befriend { from: ann, to: eve, special: false }).unwrap();
+    f.does(Op::Befriend { from: ann, to: ben, special: false }).unwrap();
     let club = f.group(ann, "club", JoinPolicy::Approval).group.id;
     f.does(Op::Join { user: eve, group: club }).unwrap();
     f.posts(ann, club, "post");
@@ -27,8 +27,8 @@ fn populated() -> (Fixture, [UserId; 3], GroupId) {
 fn check(ledger: &Ledger, f: &Fixture, [ann, ben, eve]: [UserId; 3], club: GroupId) {
     let r = ledger.reader();
     let login = |user| r.login_state(user, f.now, f.settings.friend.request_ttl()).unwrap().unwrap();
-    assert_eq!(login(ann).friends.iter().map(|p| p.id).collect::<Vec<_>>(), [eve]);
-    assert_eq!(login(ben).friend_requests.iter().map(|p| p.id).collect::<Vec<_>>(), [ann]);
+    assert_eq!(login(ann).friends.iter().map(|p| p.person.id).collect::<Vec<_>>(), [eve]);
+    assert_eq!(login(ben).friend_requests.iter().map(|(p, _)| p.id).collect::<Vec<_>>(), [ann]);
     assert_eq!(login(ann).join_requests.iter().map(|(g, p)| (g.id, p.id)).collect::<Vec<_>>(), [(club, eve)]);
     assert_eq!((login(eve).inbox_cursor, login(ann).groups[0].cursor), (Seq(1), Seq(1)));
     assert_eq!(login(ben).account.message, MessagePolicy::Friends);

@@ -185,7 +185,7 @@ fn long_numbers_are_read_or_refused_quickly() {
 }
 
 /// Every command with all its fields: (text, the fields that it must have, the fields that it may have).
-const COMMANDS: [(&str, &[&str], &[&str]); 20] = [
+const COMMANDS: [(&str, &[&str], &[&str]); 21] = [
     ("register", &["user", "password"], &[]),
     ("login", &["user", "password"], &[]),
     ("offline", &["user"], &[]),
@@ -194,6 +194,7 @@ const COMMANDS: [(&str, &[&str], &[&str]); 20] = [
     ("add_answer", &["user", "friend", "result"], &[]),
     ("remove_friend", &["friend"], &["user"]),
     ("get_friend", &[], &["user"]),
+    ("find_user", &["friend"], &["user"]),
     ("get_group", &[], &["user"]),
     ("set_policy", &["user"], &["add", "message"]),
     ("change_password", &["password", "new_password"], &["user"]),

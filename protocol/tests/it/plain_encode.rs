@@ -1,12 +1,12 @@
 //! What `plain` says beyond the document: consent, lists, history, errors, and that nothing a client wrote can break
 //! out of its string.
 
-use crate::support::{group, person, plain};
+use crate::support::{friend, group, person, plain};
 use bytes::Bytes;
 use proptest::prelude::*;
 use protocol::{
-    Body, BodyKind, Carrier, ClosingReason, Event, FileLength, FriendPolicy, MessagePolicy, Mistake, MistakeKind, Name,
-    NameError, NameKey, PastMessage, Peer, Refusal, Reply, RequestId, Roster, Seq, TransferEnd, Verb, WhichGroup, Who,
+    Body, BodyKind, Carrier, ClosingReason, Correspondent, Door, Event, FileLength, FriendPolicy, MessagePolicy,
+    Mistake, MistakeKind, NameError, PastMessage, Refusal, Reply, RequestId, Roster, Seq, TransferEnd, UserId, Verb,
 };
 
 #[track_caller]
@@ -18,7 +18,9 @@ fn says(reply: &Reply, expected: &str) {
 
 #[track_caller]
 fn tells(event: &Event, expected: &str) {
-    assert_eq!(String::from_utf8_lossy(plain().event(event).unwrap().wire()), format!("{expected}\n"));
+    let frames = plain().event(event, Carrier::Stream);
+    let wire: Vec<&[u8]> = frames.iter().map(|frame| &frame.wire()[..]).collect();
+    assert_eq!(String::from_utf8_lossy(&wire.concat()), format!("{expected}\n"));
 }
 
 #[test]
@@ -26,7 +28,7 @@ fn replies_beyond_the_document() {
     let (a, b, c) = (person(10_000, "小明"), person(10_001, "b"), person(10_002, "小华"));
     let (g, h) = (group(1, "学习"), group(2, "h"));
     assert!(plain().reply(RequestId(0), &Reply::LoggedOut, Carrier::Stream).is_empty());
-    let friends = vec![(b.clone(), true), (c, false)];
+    let friends = vec![friend(&b, true), friend(&c, false)];
     let roster = Roster { me: a.clone(), friends: friends.clone(), groups: vec![g.clone(), h.clone()] };
     says(
         &Reply::LoggedIn(Box::new(roster)),
@@ -48,8 +50,21 @@ fn replies_beyond_the_document() {
         &Reply::FriendRemoved { friend: b.clone() },
         r#"{"cmd":"remove_friend_reply","result":"success","friend":"b"}"#,
     );
-    says(&Reply::Friends(friends), r#"{"cmd":"get_friend_reply","result":"success","friend":"b|小华","online":"b"}"#);
-    says(&Reply::Friends(vec![]), r#"{"cmd":"get_friend_reply","result":"success","friend":"","online":""}"#);
+    let both = r#"{"cmd":"get_friend_reply","result":"success","friend":"b|小华","online":"b"}"#;
+    says(&Reply::Friends { me: a.clone(), friends: friends.clone() }, both);
+    says(&Reply::Presence { me: a.clone(), friends }, both);
+    says(
+        &Reply::Friends { me: a.clone(), friends: vec![] },
+        r#"{"cmd":"get_friend_reply","result":"success","friend":"","online":""}"#,
+    );
+    says(
+        &Reply::UserFound { person: b.clone() },
+        r#"{"cmd":"find_user_reply","result":"success","friend":"b","id":"10001"}"#,
+    );
+    says(
+        &Reply::FriendSet { friend: b.clone(), special: true },
+        r#"{"cmd":"set_friend_reply","result":"success","friend":"b"}"#,
+    );
     says(&Reply::Groups(vec![g.clone(), h]), r#"{"cmd":"get_group_reply","result":"success","group":"学习|h"}"#);
     says(
         &Reply::PolicySet { add: FriendPolicy::Confirm, message: MessagePolicy::Anyone },
@@ -62,7 +77,7 @@ fn replies_beyond_the_document() {
     );
     says(&Reply::Left { group: g }, r#"{"cmd":"leave_group_reply","result":"success","group":"学习"}"#);
     let file = |as_text| Reply::FilePort {
-        port: 20_000,
+        door: Door::Port(20_000),
         length: FileLength { bytes: 7, as_text },
         name: "C:\\a/b\"c".into(),
         to: b.clone(),
@@ -70,9 +85,8 @@ fn replies_beyond_the_document() {
     says(&file(false), r#"{"cmd":"send_file_port_reply","port":20000,"length":7,"filename":"C:\\a/b\"c","user":"b"}"#);
     says(&file(true), r#"{"cmd":"send_file_port_reply","port":20000,"length":"7","filename":"C:\\a/b\"c","user":"b"}"#);
     let line = |seq, body| PastMessage { seq: Seq(seq), from: a.clone(), at_ms: 1_700_000_000_000, body };
-    let history = |peer| Reply::History {
-        peer,
-        peer_name: Name::from_stored("Peer"),
+    let history = |with| Reply::History {
+        with,
         messages: vec![
             line(1, Body::text("hi")),
             line(2, Body { kind: BodyKind::Image, data: Bytes::from_static(b"123") }),
@@ -81,11 +95,11 @@ fn replies_beyond_the_document() {
     };
     let messages = r#""messages":[{"seq":1,"user":"小明","text":"hi","time":1700000000000},{"seq":2,"user":"小明","text":"[image, 3 bytes]","time":1700000000000}],"more":true}"#;
     says(
-        &history(Peer::User(Who::Name(NameKey::of("peer")))),
+        &history(Correspondent::User(person(10_003, "Peer"))),
         &format!(r#"{{"cmd":"get_history_reply","result":"success","friend":"Peer",{messages}"#),
     );
     says(
-        &history(Peer::Group(WhichGroup::Name(NameKey::of("peer")))),
+        &history(Correspondent::Group(group(3, "Peer"))),
         &format!(r#"{{"cmd":"get_history_reply","result":"success","group":"Peer",{messages}"#),
     );
 }
@@ -93,7 +107,10 @@ fn replies_beyond_the_document() {
 #[test]
 fn events_beyond_the_document() {
     let (a, g) = (person(10_000, "小明"), group(1, "学习"));
-    tells(&Event::FriendRequested { asker: a.clone() }, r#"{"cmd":"add_request","friend":"小明"}"#);
+    tells(
+        &Event::FriendRequested { asker: a.clone(), to: UserId(10_001), special: false },
+        r#"{"cmd":"add_request","friend":"小明"}"#,
+    );
     tells(&Event::FriendRejected { friend: a.clone() }, r#"{"cmd":"add_rejected","friend":"小明"}"#);
     tells(&Event::FriendRemoved { friend: a.clone() }, r#"{"cmd":"friend_removed","friend":"小明"}"#);
     tells(
@@ -130,7 +147,7 @@ fn events_beyond_the_document() {
         (ClosingReason::TooManyConnections, "too_many_connections"),
         (ClosingReason::Fault, "internal"),
     ] {
-        let frame = plain().event(&Event::Closing { reason }).unwrap();
+        let frame = plain().event(&Event::Closing { reason }, Carrier::Stream).remove(0);
         let object: serde_json::Value = serde_json::from_slice(frame.wire()).unwrap();
         assert!(object["cmd"] == "error" && object["result"] == word && object["detail"].is_string(), "{object}");
     }
@@ -165,6 +182,7 @@ fn every_refusal_has_its_word() {
         (Refusal::InboxFull, "inbox_full"),
         (Refusal::Busy, "busy"),
         (Refusal::StorageFull, "storage_full"),
+        (Refusal::NotOverHttp, "not_over_http"),
         (Refusal::Fault, "internal"),
     ] {
         for (verb, cmd) in [
@@ -173,7 +191,9 @@ fn every_refusal_has_its_word() {
             (Verb::Ping, "ping_reply"),
             (Verb::AddFriend, "add_reply"),
             (Verb::AnswerFriend, "add_answer_reply"),
+            (Verb::SetFriend, "set_friend_reply"),
             (Verb::RemoveFriend, "remove_friend_reply"),
+            (Verb::FindUser, "find_user_reply"),
             (Verb::ListFriends, "get_friend_reply"),
             (Verb::ListGroups, "get_group_reply"),
             (Verb::SetPolicy, "set_policy_reply"),
@@ -219,8 +239,12 @@ fn every_mistake_has_its_word() {
         (MistakeKind::MissingField, "missing_field"),
         (MistakeKind::WrongType, "wrong_type"),
         (MistakeKind::BadValue, "bad_value"),
+        (MistakeKind::NoCommand, "missing_field"),
+        (MistakeKind::Unreadable, "invalid_json"),
+        (MistakeKind::TextTooLong, "too_large"),
     ] {
-        let frame = plain().mistake(&Mistake { request: RequestId(0), kind, detail: "\"x\"".to_owned() });
+        let mistake = Mistake { request: RequestId(0), verb: None, kind, detail: "\"x\"".to_owned() };
+        let frame = plain().mistake(&mistake, Carrier::Stream);
         assert_eq!(
             frame.wire(),
             &Bytes::from(format!("{{\"cmd\":\"error\",\"result\":\"{word}\",\"detail\":\"\\\"x\\\"\"}}\n"))
@@ -234,7 +258,7 @@ proptest! {
     fn any_text_is_one_line_and_comes_back(text in any::<String>()) {
         let (from, to) = (person(10_000, "小明"), person(10_001, "b"));
         let event = Event::Private { from, to, seq: Seq(1), at_ms: 1, body: Body::text(text.clone()) };
-        let frame = plain().event(&event).unwrap();
+        let frame = plain().event(&event, Carrier::Stream).remove(0);
         let (end, object) = frame.wire().split_last().unwrap();
         prop_assert_eq!(*end, b'\n');
         prop_assert!(!object.iter().any(|byte| *byte < 0x20), "control characters are escaped");

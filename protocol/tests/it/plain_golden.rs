@@ -3,7 +3,7 @@
 
 use crate::support::{group, hear, person, plain, request};
 use protocol::{
-    Body, Carrier, Command, Event, FileLength, NameKey, Refusal, Reply, Request, RequestId, Roster, Secret, Seq,
+    Body, Carrier, Command, Door, Event, FileLength, NameKey, Refusal, Reply, Request, RequestId, Roster, Secret, Seq,
     TransferEnd, UserId, Verb, WhichGroup, Who,
 };
 
@@ -32,7 +32,11 @@ fn asked() -> Vec<(&'static str, Option<Who>, Command)> {
             None,
             Command::Login { who: who("小明"), password: secret() },
         ),
-        (r#"{"cmd":"add", "user":"小明", "friend":"小华"};"#, ming(), Command::AddFriend { friend: who("小华") }),
+        (
+            r#"{"cmd":"add", "user":"小明", "friend":"小华"};"#,
+            ming(),
+            Command::AddFriend { friend: who("小华"), special: false },
+        ),
         (
             r#"{"cmd":"create_group", "user":"小明", "group":"学习"};"#,
             ming(),
@@ -151,14 +155,22 @@ fn said() -> Vec<(&'static str, Says)> {
         (
             r#"{"cmd":"send_file_port_reply","port":8080, "length":"10000", "filename":"xx.txt"}"#,
             Says::More(
-                Reply::FilePort { port: 8080, length, name: "xx.txt".into(), to: person(10_003, "小李") }.into(),
+                Reply::FilePort { door: Door::Port(8080), length, name: "xx.txt".into(), to: person(10_003, "小李") }
+                    .into(),
                 r#","user":"小李"}"#,
             ),
         ),
         (
             r#"{"cmd":"recv_file_port_reply","port":8080, "length":"10000", "filename":"xx.txt"}"#,
             Says::More(
-                Event::FileOffered { from: ming, port: 8080, length, name: "xx.txt".into() }.into(),
+                Event::FileOffered {
+                    from: ming,
+                    to: UserId(10_003),
+                    door: Door::Port(8080),
+                    length,
+                    name: "xx.txt".into(),
+                }
+                .into(),
                 r#","user":"小明"}"#,
             ),
         ),
@@ -187,7 +199,7 @@ impl From<Event> for Box<Says> {
 fn written(says: &Says) -> String {
     let frame = match says {
         Says::Reply(reply) => plain().reply(RequestId(0), reply, Carrier::Stream).remove(0),
-        Says::Event(event) => plain().event(event).unwrap(),
+        Says::Event(event) => plain().event(event, Carrier::Stream).remove(0),
         Says::More(says, _) => return written(says),
     };
     assert_eq!(frame.wire().len(), frame.body().len() + 1, "one newline ends it");

@@ -1,7 +1,8 @@
 //! What the tests share: feeding bytes to a decoder, and people and groups to talk about.
 
 use protocol::{
-    Carrier, Decoded, Dialect, DialectId, GroupId, GroupRef, Limits, Mistake, Name, Person, Request, Style, UserId,
+    Carrier, Decoded, Dialect, DialectId, Frame, Friend, GroupId, GroupRef, Limits, Mistake, MistakeKind, Name, Person,
+    Request, Style, UserId,
 };
 
 pub const LIMITS: Limits = Limits { frame_bytes: 65_536, depth: 16, fields: 64 };
@@ -11,6 +12,40 @@ pub type Heard = Vec<Result<Request, Mistake>>;
 
 pub fn plain() -> &'static dyn Dialect {
     DialectId::by_name("plain").unwrap().get()
+}
+
+pub fn framed() -> &'static dyn Dialect {
+    DialectId::by_name("framed").unwrap().get()
+}
+
+/// A packet of `framed` as it travels on a stream.
+pub fn packet(json: impl AsRef<[u8]>) -> Vec<u8> {
+    let json = json.as_ref();
+    [&u32::try_from(json.len()).unwrap().to_le_bytes()[..], json].concat()
+}
+
+/// What one packet of `framed` is, which must be the same on both carriers but for the words.
+pub fn hear_packet(json: &str) -> Result<Request, Mistake> {
+    let mut heard = hear(framed(), [packet(json).as_slice()]).0;
+    assert_eq!(heard.len(), 1, "{json}");
+    let mut decoder = framed().decoder(Carrier::Message, LIMITS);
+    match (decoder.decode(&mut json.as_bytes()), &heard[0]) {
+        (Decoded::Request(request), Ok(streamed)) => assert_eq!(&*request, streamed),
+        (Decoded::Mistake(mistake), Err(streamed)) => assert_eq!(&mistake, streamed),
+        (Decoded::Need, Err(streamed)) => assert!(json.is_empty() && streamed.kind == MistakeKind::Unreadable),
+        (decoded, streamed) => panic!("{json}: {decoded:?} {streamed:?}"),
+    }
+    heard.remove(0)
+}
+
+/// What frames say, as bytes of a message, after checking what stands before them on a stream.
+pub fn bodies(frames: &[Frame]) -> Vec<String> {
+    let body = |frame: &Frame| {
+        let body = frame.body();
+        assert_eq!(frame.wire(), &packet(&body));
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    frames.iter().map(body).collect()
 }
 
 /// Feeds pieces to a new decoder.
@@ -61,4 +96,8 @@ pub fn person(id: u64, name: &str) -> Person {
 
 pub fn group(id: u64, name: &str) -> GroupRef {
     GroupRef { id: GroupId(id), name: Name::parse(name).unwrap() }
+}
+
+pub fn friend(person: &Person, online: bool) -> Friend {
+    Friend { person: person.clone(), online, special: false }
 }

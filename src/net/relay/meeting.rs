@@ -5,27 +5,28 @@
 //! from one (a host, a NAT), the one that sends bytes is the sender, and two connections are trusted only after
 //! nobody else has come for `settle`: with a third one, one of them is a stranger who may be either, so the transfer
 //! ends and nobody gets a byte. A connection that closes has no place any more, so that a port scanner ends nothing.
+//! A side that comes over HTTP has shown its token: its place is its own, and no connection to the port gets it. If
+//! it goes again the transfer ends, since nobody can come in its stead.
 
-use super::accept_failed;
+use super::arrivals::{Arrival, Arrivals};
 use super::buffer::{Filled, Mover};
 use super::carrying::{CHATTER_BYTES, Pair};
+use super::doors::{RECEIVER, SENDER};
 use super::gate::{Gate, Role};
 use super::intake::{Intake, Took, discard, look};
 use actors::transfer::relay::{RelayEnd, RelayPlan};
-use futures::FutureExt;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-/// Where the sender and the receiver sit, if their addresses tell them apart.
-const SENDER: usize = 0;
-const RECEIVER: usize = 1;
-
-/// A connection from an allowed address.
+/// A connection from an allowed address, or with a token. Who has the sender's place is the sender, unless both sides
+/// share an address.
 struct Seat {
     stream: TcpStream,
     role: Role,
+    /// It came with a token, which is used up.
+    web: bool,
     /// It has closed, but has done its part: sent the whole file, or come for an empty one.
     finished: bool,
 }
@@ -68,7 +69,7 @@ impl<'a> Meeting<'a> {
     ///
     /// # Errors
     /// The transfer's end, if it comes to that.
-    pub(super) async fn meet(mut self, listener: &TcpListener) -> Result<Pair, RelayEnd> {
+    pub(super) async fn meet(mut self, arrivals: &mut Arrivals) -> Result<Pair, RelayEnd> {
         loop {
             if let Some(pair) = self.pair()? {
                 return Ok(pair);
@@ -81,13 +82,10 @@ impl<'a> Meeting<'a> {
                 () = self.heard(SENDER) => self.listen_to(SENDER)?,
                 () = self.heard(RECEIVER) => self.listen_to(RECEIVER)?,
                 () = sleep_until(self.settles()), if self.complete.is_some() && !self.settled => {
-                    self.admit_waiting(listener)?;
+                    self.admit_waiting(arrivals)?;
                     self.settled = self.complete.is_some();
                 }
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer)?,
-                    Err(error) => accept_failed(self.plan.ticket, &error).await,
-                },
+                arrival = arrivals.next() => self.admit(arrival)?,
             }
         }
     }
@@ -143,11 +141,12 @@ impl<'a> Meeting<'a> {
     /// A seat has closed.
     fn left(&mut self, place: usize) -> Result<(), RelayEnd> {
         let is_source = self.source == Some(place);
+        let is_web = self.seats[place].as_ref().is_some_and(|seat| seat.web);
         if self.intake.is_read() && (is_source || self.plan.length == 0) {
             if let Some(seat) = &mut self.seats[place] {
                 seat.finished = true;
             }
-        } else if is_source && self.intake.has_started() {
+        } else if is_web || is_source && self.intake.has_started() {
             return Err(RelayEnd::Broken);
         } else {
             self.seats[place] = None;
@@ -171,8 +170,21 @@ impl<'a> Meeting<'a> {
         Ok(())
     }
 
-    /// Gives a place to a connection, or closes it.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Result<(), RelayEnd> {
+    /// Gives a place to one that has come, or closes its connection.
+    fn admit(&mut self, arrival: Arrival) -> Result<(), RelayEnd> {
+        match arrival {
+            Arrival::Port(stream, peer) => self.admit_from(stream, peer),
+            Arrival::Web(place, stream) => {
+                let role = if place == SENDER { Role::Sender } else { Role::Receiver };
+                self.forget_gone()?;
+                self.seat(place, Seat { stream, role, web: true, finished: false });
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at where a connection comes from.
+    fn admit_from(&mut self, stream: TcpStream, peer: SocketAddr) -> Result<(), RelayEnd> {
         let ticket = self.plan.ticket;
         let Some(role) = self.gate.role(peer.ip()) else {
             log::debug!("relay {ticket}: {peer} is a stranger, closed");
@@ -195,21 +207,25 @@ impl<'a> Meeting<'a> {
         }
         // Slow files are passed on as they come; fast ones fill packets anyway. Refused only if it is gone already.
         let _ = stream.set_nodelay(true);
-        self.seats[place] = Some(Seat { stream, role, finished: false });
+        self.seat(place, Seat { stream, role, web: false, finished: false });
+        Ok(())
+    }
+
+    fn seat(&mut self, place: usize, seat: Seat) {
+        self.seats[place] = Some(seat);
         if self.seats.iter().all(Option::is_some) {
             self.complete = Some(Instant::now());
             self.settled = !self.gate.is_shared();
         }
-        Ok(())
     }
 
     /// Admits those who came before `settle` was over and are not accepted yet, as after a busy moment.
-    fn admit_waiting(&mut self, listener: &TcpListener) -> Result<(), RelayEnd> {
+    fn admit_waiting(&mut self, arrivals: &mut Arrivals) -> Result<(), RelayEnd> {
         // Bounded, since strangers may come without end.
         for _ in 0..2 * super::BACKLOG {
-            match listener.accept().now_or_never() {
-                Some(Ok((stream, peer))) => self.admit(stream, peer)?,
-                Some(Err(_)) | None => break,
+            match arrivals.waiting() {
+                Some(arrival) => self.admit(arrival)?,
+                None => break,
             }
         }
         Ok(())

@@ -11,10 +11,11 @@ use crate::group::{AttachListener, AttachTo};
 use crate::registry::{Announce, Attach};
 use crate::session::dispatch::Question;
 use crate::session::feeds::Feeds;
+use crate::session::pump::Ending;
 use crate::session::{Attendance, Member, Receipts, Session};
 use crate::store::{LoadLogin, LoginState, Op, Outcome, Submit, Then};
 use protocol::{
-    ClosingReason, Event, FriendPolicy, GroupRef, MessagePolicy, Person, Refusal, Reply, Roster, Secret, Seq, UserId,
+    ClosingReason, Event, Friend, FriendPolicy, GroupRef, MessagePolicy, Refusal, Reply, Roster, Secret, Seq, UserId,
     Who,
 };
 use std::collections::HashSet;
@@ -23,8 +24,8 @@ use std::collections::HashSet;
 pub(in crate::session) struct Entering {
     pub(in crate::session) ticket: Ticket,
     user: UserId,
-    /// Nothing to enter: the account is logged in on this connection already and only asks again.
-    again: bool,
+    /// Nothing to enter: the account is logged in on this connection already and only asks again, or only visits.
+    quiet: bool,
     /// Given up, with the account's presence, if the login does not come to its end.
     attendance: Option<Attendance>,
     state: Option<Box<LoginState>>,
@@ -51,7 +52,9 @@ impl Entering {
 impl Session {
     pub(in crate::session) fn register(&mut self, ticket: Ticket, name: String, password: Secret) {
         let Some(origin) = self.origin(ticket) else { return };
-        self.house.accounts.do_send(Register { name, password, origin });
+        let customs = &self.manners().customs;
+        let (add, message) = (customs.add, customs.message);
+        self.house.accounts.do_send(Register { name, password, add, message, origin });
     }
 
     pub(in crate::session) fn login(&mut self, ticket: Ticket, who: Who, password: Secret) {
@@ -68,11 +71,12 @@ impl Session {
         if !again {
             self.leave(true);
         }
+        let quiet = again || self.visitor;
         let Some(origin) = self.origin(ticket) else { return };
         self.entering = Some(Box::new(Entering {
             ticket,
             user,
-            again,
+            quiet,
             attendance: None,
             state: None,
             attached: Vec::new(),
@@ -80,7 +84,7 @@ impl Session {
             held: Vec::new(),
             changes: Vec::new(),
         }));
-        if again {
+        if quiet {
             self.house.reader(user).do_send(LoadLogin { user, origin });
             return;
         }
@@ -102,7 +106,7 @@ impl Session {
         let Some(session) = self.handle() else { return };
         let Some(entering) = self.entering_as(ticket) else { return };
         let user = entering.user;
-        let groups: Vec<_> = match entering.again {
+        let groups: Vec<_> = match entering.quiet {
             true => Vec::new(),
             false => state.groups.iter().map(|membership| membership.group.id).collect(),
         };
@@ -134,8 +138,8 @@ impl Session {
         let Some(entering) = &self.entering else { return };
         let (0, Some(state)) = (entering.awaited, &entering.state) else { return };
         let Some(origin) = self.origin(entering.ticket) else { return };
-        let friends = state.friends.iter().map(|friend| friend.id).collect();
-        if entering.again {
+        let friends = state.friends.iter().map(|friend| friend.person.id).collect();
+        if entering.quiet {
             return self.house.registry.roll(friends, origin);
         }
         let person = state.account.person.clone();
@@ -146,7 +150,7 @@ impl Session {
     /// The last step of a login: the account is visible, and these friends are online.
     pub(in crate::session) fn announced(&mut self, ticket: Ticket, online: &[UserId]) {
         let Some(entering) = self.entering.take_if(|entering| entering.ticket == ticket) else { return };
-        let Entering { again, attendance, state, attached, held, changes, .. } = *entering;
+        let Entering { quiet, attendance, state, attached, held, changes, .. } = *entering;
         let Some(state) = state else { return };
         let LoginState { account, friends, groups, friend_requests, join_requests, inbox_cursor } = *state;
         let me = account.person;
@@ -157,7 +161,7 @@ impl Session {
             groups: groups.iter().map(|membership| membership.group.clone()).collect(),
         };
         let reply = Reply::LoggedIn(Box::new(roster));
-        if let Some(attendance) = attendance {
+        if attendance.is_some() || self.visitor {
             let mut feeds = Feeds::new(inbox_cursor);
             let catch_up = u64::try_from(self.house.settings.group.catch_up).unwrap_or(u64::MAX);
             for Attached { listening, group, head } in attached {
@@ -179,11 +183,13 @@ impl Session {
             }));
         }
         self.reply(ticket, &reply);
-        if again {
+        if quiet {
             return;
         }
-        for asker in friend_requests {
-            self.show(Event::FriendRequested { asker });
+        if let Some(to) = self.account() {
+            for (asker, special) in friend_requests {
+                self.show(Event::FriendRequested { asker, to, special });
+            }
         }
         for (group, asker) in join_requests {
             self.show(Event::JoinRequested { group, asker });
@@ -204,6 +210,9 @@ impl Session {
     pub(in crate::session) fn logout(&mut self, ticket: Ticket) {
         self.leave(true);
         self.reply(ticket, &Reply::LoggedOut);
+        if self.manners().customs.logout_closes {
+            self.end(Ending::Condemned);
+        }
     }
 
     pub(in crate::session) fn change_password(&mut self, ticket: Ticket, old: Secret, new: Secret) {
@@ -238,6 +247,7 @@ impl Session {
             Outcome::PolicySet { add, message, .. } => Reply::PolicySet { add, message },
             Outcome::Befriended { to, .. } => Reply::FriendAdded { friend: to },
             Outcome::FriendAsked { to, .. } => Reply::FriendRequested { friend: to },
+            Outcome::FriendSet { friend, special } => Reply::FriendSet { friend, special },
             Outcome::FriendAnswered { asker, accepted, .. } => Reply::FriendAnswered { asker, accepted },
             Outcome::Unfriended { friend, .. } => Reply::FriendRemoved { friend },
             Outcome::JoinAsked { group, .. } => Reply::JoinRequested { group: group.group },
@@ -279,11 +289,10 @@ impl Session {
 }
 
 /// A list of friends with who of them is among those `online`.
-pub(super) fn with_presence(friends: Vec<Person>, online: &[UserId]) -> Vec<(Person, bool)> {
+pub(super) fn with_presence(mut friends: Vec<Friend>, online: &[UserId]) -> Vec<Friend> {
     let online: HashSet<_> = online.iter().collect();
-    let flag = |friend: Person| {
-        let here = online.contains(&friend.id);
-        (friend, here)
-    };
-    friends.into_iter().map(flag).collect()
+    for friend in &mut friends {
+        friend.online = online.contains(&friend.person.id);
+    }
+    friends
 }

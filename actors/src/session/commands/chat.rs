@@ -7,7 +7,7 @@ use crate::registry::SendPrivate;
 use crate::session::Session;
 use crate::session::dispatch::{Found, Question};
 use crate::store::{Conversation, LoadHistory};
-use protocol::{Body, Peer, Refusal, Seq, UserId, WhichGroup, Who};
+use protocol::{Body, Correspondent, Peer, Refusal, Seq, UserId, WhichGroup, Who};
 
 impl Session {
     pub(in crate::session) fn send_private(
@@ -24,8 +24,9 @@ impl Session {
         }
         let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
         let origin = self.origin(ticket)?;
-        let online_only = !self.manners().store_offline;
-        let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, origin };
+        let customs = &self.manners().customs;
+        let (online_only, friends_only) = (!customs.store_offline, customs.friends_only);
+        let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, friends_only, origin };
         self.house.registry.shard(to.id).do_send(message);
         None
     }
@@ -61,14 +62,14 @@ impl Session {
         limit: Option<u32>,
         found: Option<&Found>,
     ) -> Option<Question> {
-        let (conversation, peer_name) = match peer {
+        let (conversation, with) = match peer {
             Peer::User(who) => {
                 let other = known!(self, ticket, self.find_user(who, found), NoSuchUser);
-                (Conversation::between(user, other.id), other.name)
+                (Conversation::between(user, other.id), Correspondent::User(other))
             }
             Peer::Group(which) => {
                 let group = known!(self, ticket, self.find_group(which, found), NoSuchGroup);
-                (Conversation::Group(group.id), group.name)
+                (Conversation::Group(group.id), Correspondent::Group(group))
             }
         };
         let most = self.house.settings.message.history_page;
@@ -77,8 +78,7 @@ impl Session {
         // One reply has to fit into the outbox with room to spare.
         let bytes = self.house.settings.session.outbox_bytes / 4;
         let origin = self.origin(ticket)?;
-        let peer = peer.clone();
-        let load = LoadHistory { user, conversation, peer, peer_name, before, rows, bytes, origin };
+        let load = LoadHistory { user, conversation, with, before, rows, bytes, origin };
         self.house.reader(user).do_send(load);
         None
     }

@@ -6,7 +6,7 @@ use crate::delivery::Ticket;
 use crate::session::Session;
 use crate::session::dispatch::{Found, Question};
 use crate::store::{LoadFriends, Op};
-use protocol::{Person, Reply, UserId, Verdict, Who};
+use protocol::{Friend, Reply, UserId, Verb, Verdict, Who};
 
 impl Session {
     pub(in crate::session) fn add_friend(
@@ -14,10 +14,11 @@ impl Session {
         ticket: Ticket,
         from: UserId,
         friend: &Who,
+        special: bool,
         found: Option<&Found>,
     ) -> Option<Question> {
         let to = known!(self, ticket, self.find_user(friend, found), NoSuchUser);
-        self.submit(ticket, Op::Befriend { from, to: to.id });
+        self.submit(ticket, Op::Befriend { from, to: to.id, special });
         None
     }
 
@@ -27,10 +28,30 @@ impl Session {
         user: UserId,
         asker: &Who,
         verdict: Verdict,
+        special: bool,
         found: Option<&Found>,
     ) -> Option<Question> {
         let asker = known!(self, ticket, self.find_user(asker, found), NoSuchUser);
-        self.submit(ticket, Op::AnswerFriend { user, asker: asker.id, verdict });
+        self.submit(ticket, Op::AnswerFriend { user, asker: asker.id, verdict, special });
+        None
+    }
+
+    pub(in crate::session) fn set_friend(
+        &mut self,
+        ticket: Ticket,
+        user: UserId,
+        friend: &Who,
+        special: bool,
+        found: Option<&Found>,
+    ) -> Option<Question> {
+        let friend = known!(self, ticket, self.find_user(friend, found), NoSuchUser);
+        self.submit(ticket, Op::SetFriend { user, friend: friend.id, special });
+        None
+    }
+
+    pub(in crate::session) fn look_up(&mut self, ticket: Ticket, who: &Who, found: Option<&Found>) -> Option<Question> {
+        let person = known!(self, ticket, self.find_user(who, found), NoSuchUser);
+        self.reply(ticket, &Reply::UserFound { person });
         None
     }
 
@@ -46,16 +67,16 @@ impl Session {
         None
     }
 
-    /// First the list, then who of them is online.
+    /// First the list, then who of them is online. The same way for both questions, of friends and of presence.
     pub(in crate::session) fn list_friends(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
         let origin = self.origin(ticket)?;
         self.house.reader(user).do_send(LoadFriends { user, origin });
         None
     }
 
-    pub(in crate::session) fn friends(&mut self, ticket: Ticket, friends: Vec<Person>) {
+    pub(in crate::session) fn friends(&mut self, ticket: Ticket, friends: Vec<Friend>) {
         let Some(origin) = self.origin(ticket) else { return };
-        let ids = friends.iter().map(|friend| friend.id).collect();
+        let ids = friends.iter().map(|friend| friend.person.id).collect();
         if let Some(member) = &mut self.member {
             member.listed = Some((ticket, friends));
         }
@@ -64,10 +85,16 @@ impl Session {
 
     /// Who of the asked is online: the end of a login, or of a list.
     pub(in crate::session) fn online(&mut self, ticket: Ticket, online: &[UserId]) {
-        let listed = self.member.as_mut().and_then(|member| member.listed.take_if(|(for_, _)| *for_ == ticket));
-        match listed {
-            Some((_, friends)) => self.reply(ticket, &Reply::Friends(with_presence(friends, online))),
-            None => self.announced(ticket, online),
-        }
+        let listed = self.member.as_mut().and_then(|member| {
+            let (_, friends) = member.listed.take_if(|(for_, _)| *for_ == ticket)?;
+            Some((member.me.clone(), with_presence(friends, online)))
+        });
+        let Some((me, friends)) = listed else { return self.announced(ticket, online) };
+        let Some(slot) = self.answers.slot(ticket) else { return };
+        let reply = match slot.verb {
+            Verb::ListPresence => Reply::Presence { me, friends },
+            _ => Reply::Friends { me, friends },
+        };
+        self.reply(ticket, &reply);
     }
 }

@@ -5,7 +5,6 @@ use crate::delivery::{Attached, MembershipChanged, Ticket};
 use crate::group::{AskMembers, AttachListener, AttachTo};
 use crate::session::Session;
 use crate::session::dispatch::{Found, Question};
-use crate::settings::Consent;
 use crate::store::{LoadGroups, Op};
 use protocol::{GroupId, JoinPolicy, Name, Refusal, UserId, Verdict, WhichGroup, Who};
 
@@ -17,10 +16,7 @@ impl Session {
         name: &str,
         join: Option<JoinPolicy>,
     ) -> Option<Question> {
-        let join = join.unwrap_or(match self.house.settings.policy.consent {
-            Consent::Document => JoinPolicy::Open,
-            Consent::Always => JoinPolicy::Approval,
-        });
+        let join = join.unwrap_or(self.manners().customs.join);
         match Name::parse(name) {
             Ok(name) => self.submit(ticket, Op::CreateGroup { owner, name, join }),
             Err(error) => self.refuse(ticket, Refusal::BadName(error)),

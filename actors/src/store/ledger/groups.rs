@@ -3,7 +3,7 @@
 use super::accounts::Alike;
 use super::{Ledger, is_full};
 use crate::store::ops::{GroupCard, Outcome};
-use crate::store::rows::{self, GroupRow, Number};
+use crate::store::rows::{self, GroupRow, ListedRow, Number};
 use crate::store::schema::{FIRST_GROUP, Meta, Table};
 use protocol::{GroupId, GroupRef, JoinPolicy, Name, Refusal, UserId};
 
@@ -34,8 +34,8 @@ impl Ledger {
         self.desk.put(key, &Number(id));
         self.put_likeness(likeness, &name);
         self.desk.put(Table::Group.one(id), &row);
-        self.desk.enlist(Table::Member.two(id, owner.0), members, &founder.name, now_ms);
-        self.desk.enlist(Table::Membership.two(owner.0, id), groups, &name, now_ms);
+        self.desk.enlist(Table::Member.two(id, owner.0), members, listed(&founder.name, now_ms));
+        self.desk.enlist(Table::Membership.two(owner.0, id), groups, listed(&name, now_ms));
         Ok(Outcome::GroupCreated { group: GroupCard { group: GroupRef { id: GroupId(id), name }, join, owner } })
     }
 
@@ -85,6 +85,11 @@ impl Ledger {
         }
         Ok(card(group, &row))
     }
+}
+
+/// A member in a group's list, or a group in a member's.
+pub(super) fn listed<'a>(name: &'a Name, now_ms: u64) -> impl FnOnce(u64) -> ListedRow<'a> + 'a {
+    move |nth| ListedRow { nth, at_ms: now_ms, name: name.as_str() }
 }
 
 /// A group as others see it.

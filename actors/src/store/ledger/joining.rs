@@ -1,11 +1,18 @@
 //! How people come into a group: at once, or on its owner's consent.
 
+use super::friends::{Turn, is_live};
+use super::groups::listed;
 use super::{Ledger, is_full};
 use crate::store::desk::Line;
 use crate::store::ops::{Conversation, GroupCard, Outcome};
-use crate::store::rows::{InboxRow, ListedRow, Number, Tally};
+use crate::store::rows::{self, InboxRow, ListedRow, Number, ReadError, Tally};
 use crate::store::schema::{Key, Table};
 use protocol::{GroupId, JoinPolicy, Person, Refusal, Seq, UserId, Verdict};
+
+/// When a request to join came.
+fn turn(key: &Key, value: &[u8]) -> Result<Turn, ReadError> {
+    rows::decode(key, value).map(|ListedRow { nth, at_ms, .. }| Turn { nth, at_ms })
+}
 
 /// What joining takes: the lengths of both lists, and where the group's conversation stands.
 struct Entry {
@@ -33,10 +40,10 @@ impl Ledger {
             self.enter(&me, &card, entry, now_ms);
             return Ok(Outcome::Joined { user: me, group: card, head });
         }
-        if self.live_request(&request, now_ms)? {
+        if self.join_request(&request, now_ms)? {
             return Ok(Outcome::JoinAsked { user: me, group: card, again: true });
         }
-        let waiting = self.requests(&Table::JoinRequest.one(group.0), now_ms)?;
+        let waiting = self.requests(&Table::JoinRequest.one(group.0), now_ms, turn)?;
         if is_full(waiting.live, self.settings.group.max_requests) {
             return Err(Refusal::ListFull);
         }
@@ -61,7 +68,7 @@ impl Ledger {
             return Err(Refusal::NotOwner);
         }
         let request = Table::JoinRequest.two(group.0, member.0);
-        if !self.live_request(&request, now_ms)? {
+        if !self.join_request(&request, now_ms)? {
             return Err(Refusal::NoSuchRequest);
         }
         let asker = self.known(member)?.person;
@@ -78,6 +85,12 @@ impl Ledger {
         Ok(Outcome::JoinAnswered { group: card, member: asker, accepted, told, head })
     }
 
+    /// Whether there is a request under this key, and it has not expired.
+    fn join_request(&mut self, key: &Key, now_ms: u64) -> Result<bool, ReadError> {
+        let Some(value) = self.desk.get(key)? else { return Ok(false) };
+        Ok(is_live(turn(key, &value)?.at_ms, now_ms, self.settings.friend.request_ttl()))
+    }
+
     fn room_in_group(&mut self, user: UserId, group: GroupId) -> Result<Entry, Refusal> {
         let members = self.list_length(Table::MemberTally, group.0)?;
         let groups = self.list_length(Table::MembershipTally, user.0)?;
@@ -92,8 +105,8 @@ impl Ledger {
     /// A new member starts at the end of what was said: nobody is flooded with what was said before.
     fn enter(&mut self, who: &Person, card: &GroupCard, entry: Entry, now_ms: u64) {
         let (user, group) = (who.id.0, card.group.id.0);
-        self.desk.enlist(Table::Member.two(group, user), entry.members, &who.name, now_ms);
-        self.desk.enlist(Table::Membership.two(user, group), entry.groups, &card.group.name, now_ms);
+        self.desk.enlist(Table::Member.two(group, user), entry.members, listed(&who.name, now_ms));
+        self.desk.enlist(Table::Membership.two(user, group), entry.groups, listed(&card.group.name, now_ms));
         self.desk.put(Table::GroupCursor.two(user, group), &Number(entry.head.0));
     }
 }

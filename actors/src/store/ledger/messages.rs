@@ -9,11 +9,18 @@ use protocol::{Body, GroupId, MessagePolicy, Refusal, UserId};
 
 impl Ledger {
     /// Two rows: the message, once, and the pointer in the receiver's inbox. No read where all is remembered.
-    pub(super) fn private(&mut self, from: UserId, to: UserId, body: Body, now_ms: u64) -> Result<Outcome, Refusal> {
+    pub(super) fn private(
+        &mut self,
+        from: UserId,
+        to: UserId,
+        body: Body,
+        friends_only: bool,
+        now_ms: u64,
+    ) -> Result<Outcome, Refusal> {
         let receiver = self.known(to)?;
         let sender = self.known(from)?.person;
-        let stranger = receiver.message == MessagePolicy::Friends && from != to;
-        if stranger && !self.desk.has(&Table::Friend.two(to.0, from.0))? {
+        let friends = friends_only || (receiver.message == MessagePolicy::Friends && from != to);
+        if friends && !self.desk.has(&Table::Friend.two(to.0, from.0))? {
             return Err(Refusal::NotFriends);
         }
         let inbox = self.desk.head(Line::Inbox(to))?;

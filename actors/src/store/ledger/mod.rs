@@ -162,14 +162,17 @@ impl Ledger {
             }
             Op::SetPassword { user, password_hash } => self.set_password(user, &password_hash),
             Op::SetPolicy { user, add, message } => self.set_policy(user, add, message, now_ms),
-            Op::Befriend { from, to } => self.befriend(from, to, now_ms),
-            Op::AnswerFriend { user, asker, verdict } => self.answer_friend(user, asker, verdict, now_ms),
+            Op::Befriend { from, to, special } => self.befriend(from, to, special, now_ms),
+            Op::AnswerFriend { user, asker, verdict, special } => {
+                self.answer_friend(user, asker, verdict, special, now_ms)
+            }
+            Op::SetFriend { user, friend, special } => self.set_friend(user, friend, special),
             Op::Unfriend { user, friend } => self.unfriend(user, friend),
             Op::CreateGroup { owner, name, join } => self.create_group(owner, name, join, now_ms),
             Op::Join { user, group } => self.join(user, group, now_ms),
             Op::AnswerJoin { user, group, member, verdict } => self.answer_join(user, group, member, verdict, now_ms),
             Op::Leave { user, group } => self.leave(user, group),
-            Op::Private { from, to, body } => self.private(from, to, body, now_ms),
+            Op::Private { from, to, body, friends_only } => self.private(from, to, body, friends_only, now_ms),
             Op::Post { from, group, body } => self.post(from, group, body, now_ms),
             Op::Advance { .. } => Ok(Outcome::Advanced), // above
         }?;

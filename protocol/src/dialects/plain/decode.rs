@@ -2,9 +2,11 @@
 //! frames its objects. Never: knows a command (see `requests`).
 
 use super::fields::Fields;
-use super::requests::{mistake, request};
+use super::requests::request;
 use super::scan::{Scan, Scanner, is_separator};
 use crate::dialect::{Carrier, Decoded, Decoder, Limits, Mistake, MistakeKind, Style};
+use crate::dialects::partial::keep;
+use crate::dialects::typed::mistake;
 
 /// One connection's input.
 pub(super) struct PlainDecoder {
@@ -103,7 +105,7 @@ impl PlainDecoder {
                 format!("an object of more than {} bytes", self.limits.frame_bytes),
             ))),
             Scan::More => {
-                self.keep(piece);
+                keep(&mut self.partial, piece, self.limits.frame_bytes);
                 *input = &[];
                 None
             }
@@ -122,7 +124,7 @@ impl PlainDecoder {
         let found = if self.partial.is_empty() {
             self.parse(end)
         } else {
-            self.keep(end);
+            keep(&mut self.partial, end, self.limits.frame_bytes);
             // Taken, so that its memory goes back: a connection that waits keeps none.
             let object = std::mem::take(&mut self.partial);
             self.parse(&object)
@@ -140,20 +142,10 @@ impl PlainDecoder {
     }
 
     fn parse(&self, object: &[u8]) -> Result<crate::Request, Mistake> {
-        match Fields::read(object, self.limits.fields) {
+        match Fields::read(object, self.limits) {
             Ok(fields) => request(fields),
             Err(error) => Err(mistake(MistakeKind::Malformed, error.to_string())),
         }
-    }
-
-    /// Keeps a piece of an object, in an allocation that grows by doubling but never beyond the bound.
-    fn keep(&mut self, piece: &[u8]) {
-        let needed = self.partial.len() + piece.len();
-        if needed > self.partial.capacity() {
-            let wanted = needed.max(2 * self.partial.capacity()).max(256).min(self.limits.frame_bytes.max(needed));
-            self.partial.reserve_exact(wanted - self.partial.len());
-        }
-        self.partial.extend_from_slice(piece);
     }
 
     /// One whole message: one object, and separators around it.

@@ -2,14 +2,14 @@
 //! one compact object and one newline each. Never: copies anything that a client wrote as it stood.
 
 use super::words;
-use crate::body::{Body, BodyKind, FileLength};
-use crate::command::{Peer, Verb};
+use crate::body::FileLength;
+use crate::command::Verb;
 use crate::dialect::{Frame, Mistake};
 use crate::event::{Event, GroupRef, Person};
 use crate::names::Name;
-use crate::reply::{PastMessage, Refusal, Reply, Roster};
+use crate::reply::{Correspondent, Friend, PastMessage, Refusal, Reply, Roster};
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::borrow::Cow;
 
 /// Most replies and notices: a word, and whom or what it is about. The order of the fields is the order on the wire.
@@ -61,10 +61,12 @@ struct GroupChat<'a> {
 struct FilePort<'a> {
     cmd: &'static str,
     port: u16,
-    #[serde(serialize_with = "length_as_said")]
     length: FileLength,
     filename: &'a str,
     user: &'a Name,
+    /// Only where the port speaks HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -89,12 +91,8 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(past: &'a PastMessage) -> Self {
-        Self { seq: past.seq.0, user: &past.from.name, text: text(&past.body), time: past.at_ms }
+        Self { seq: past.seq.0, user: &past.from.name, text: past.body.told(), time: past.at_ms }
     }
-}
-
-fn length_as_said<S: Serializer>(length: &FileLength, serializer: S) -> Result<S::Ok, S::Error> {
-    if length.as_text { serializer.collect_str(&length.bytes) } else { serializer.serialize_u64(length.bytes) }
 }
 
 /// The one object that answers a request, or none for `offline`, which has no reply.
@@ -111,10 +109,15 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
         }
         Reply::FriendAnswered { asker, .. } => frame(&Answer { friend: name_of(asker), ..success(Verb::AnswerFriend) }),
         Reply::FriendRemoved { friend } => frame(&Answer { friend: name_of(friend), ..success(Verb::RemoveFriend) }),
-        Reply::Friends(friends) => {
-            let online = joined(friends.iter().filter(|(_, online)| *online).map(|(friend, _)| &friend.name));
-            let all = joined(friends.iter().map(|(friend, _)| &friend.name));
+        // Both lists have who is online in this dialect.
+        Reply::Friends { friends, .. } | Reply::Presence { friends, .. } => {
+            let online = joined(friends.iter().filter(|friend| friend.online).map(name_of_friend));
+            let all = joined(friends.iter().map(name_of_friend));
             frame(&Answer { friend: Some(&all), online: Some(&online), ..success(Verb::ListFriends) })
+        }
+        Reply::FriendSet { friend, .. } => frame(&Answer { friend: name_of(friend), ..success(Verb::SetFriend) }),
+        Reply::UserFound { person } => {
+            frame(&Answer { friend: name_of(person), id: Some(&person.id.to_string()), ..success(Verb::FindUser) })
         }
         Reply::Groups(groups) => {
             let all = joined(groups.iter().map(|group| &group.name));
@@ -142,13 +145,14 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
             frame(&Answer { cmd, member: Some(&all), group: name_of_group(group), ..Answer::default() })
         }
         Reply::Sent { verb, .. } => frame(&success(*verb)),
-        Reply::History { peer, peer_name, messages, more } => history(peer, peer_name, messages, *more),
-        Reply::FilePort { port, length, name, to } => frame(&FilePort {
+        Reply::History { with, messages, more } => history(with, messages, *more),
+        Reply::FilePort { door, length, name, to } => frame(&FilePort {
             cmd: "send_file_port_reply",
-            port: *port,
+            port: door.port(),
             length: *length,
             filename: name,
             user: &to.name,
+            path: door.path(),
         }),
         Reply::Refused { verb, refusal, about } => refused(*verb, *refusal, about.as_deref()),
     };
@@ -159,7 +163,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
 const REQUESTED: &str = "request_sent";
 
 fn logged_in(roster: &Roster) -> Frame {
-    let friends = joined(roster.friends.iter().map(|(friend, _)| &friend.name));
+    let friends = joined(roster.friends.iter().map(name_of_friend));
     let groups = joined(roster.groups.iter().map(|group| &group.name));
     frame(&Answer {
         cmd: words::reply_to(Verb::Login),
@@ -171,10 +175,10 @@ fn logged_in(roster: &Roster) -> Frame {
     })
 }
 
-fn history(peer: &Peer, peer_name: &Name, messages: &[PastMessage], more: bool) -> Frame {
-    let (friend, group) = match peer {
-        Peer::User(_) => (Some(peer_name), None),
-        Peer::Group(_) => (None, Some(peer_name)),
+fn history(with: &Correspondent, messages: &[PastMessage], more: bool) -> Frame {
+    let (friend, group) = match with {
+        Correspondent::User(person) => (Some(&person.name), None),
+        Correspondent::Group(group) => (None, Some(&group.name)),
     };
     let messages = messages.iter().map(Line::of).collect();
     frame(&History { cmd: words::reply_to(Verb::History), result: "success", friend, group, messages, more })
@@ -204,7 +208,7 @@ pub(super) fn event(event: &Event) -> Frame {
         Event::FriendAdded { friend } => {
             frame(&Answer { cmd: "add_friend_reply", result: name_of(friend), ..Answer::default() })
         }
-        Event::FriendRequested { asker } => about_friend("add_request", asker),
+        Event::FriendRequested { asker, .. } => about_friend("add_request", asker),
         Event::FriendRejected { friend } => about_friend("add_rejected", friend),
         Event::FriendRemoved { friend } => about_friend("friend_removed", friend),
         Event::JoinRequested { group, asker } => frame(&Answer {
@@ -220,17 +224,18 @@ pub(super) fn event(event: &Event) -> Frame {
             ..Answer::default()
         }),
         Event::Private { from, to, body, .. } => {
-            frame(&PrivateChat { cmd: "private_chat", user_from: &from.name, user_to: &to.name, text: text(body) })
+            frame(&PrivateChat { cmd: "private_chat", user_from: &from.name, user_to: &to.name, text: body.told() })
         }
         Event::Posted { from, group, body, .. } => {
-            frame(&GroupChat { cmd: "group_chat", user: &from.name, group: &group.name, text: text(body) })
+            frame(&GroupChat { cmd: "group_chat", user: &from.name, group: &group.name, text: body.told() })
         }
-        Event::FileOffered { from, port, length, name } => frame(&FilePort {
+        Event::FileOffered { from, door, length, name, .. } => frame(&FilePort {
             cmd: "recv_file_port_reply",
-            port: *port,
+            port: door.port(),
             length: *length,
             filename: name,
             user: &from.name,
+            path: door.path(),
         }),
         Event::TransferFailed { end } => frame(&Answer {
             cmd: words::reply_to(Verb::OfferFile),
@@ -261,6 +266,10 @@ fn name_of(person: &Person) -> Option<&str> {
     Some(person.name.as_str())
 }
 
+fn name_of_friend(friend: &Friend) -> &Name {
+    &friend.person.name
+}
+
 fn name_of_group(group: &GroupRef) -> Option<&str> {
     Some(group.name.as_str())
 }
@@ -275,20 +284,6 @@ fn joined<'a>(names: impl Iterator<Item = &'a Name>) -> String {
         list.push_str(name.as_str());
     }
     list
-}
-
-/// A body as this dialect can say it. Other dialects send pictures and voices; here they are told, not sent.
-fn text(body: &Body) -> Cow<'_, str> {
-    if let Some(text) = body.as_text() {
-        return Cow::Borrowed(text);
-    }
-    let what = match body.kind {
-        BodyKind::Image => "image",
-        BodyKind::File => "file",
-        BodyKind::Voice => "voice",
-        BodyKind::Text | BodyKind::Custom(_) => "message of another kind",
-    };
-    Cow::Owned(format!("[{what}, {} bytes]", body.data.len()))
 }
 
 fn frame(object: &impl Serialize) -> Frame {

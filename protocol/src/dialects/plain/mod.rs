@@ -1,7 +1,7 @@
 //! The `plain` dialect: the JSON objects of `plain.txt`, without a frame around them (docs/plain.md).
 //!
-//! Owns: [`Plain`], the dialect's row in the table. `scan` finds where an object ends, `fields` reads one in a single
-//! pass, `requests` makes a command of it, `decode` joins the three over a stream; `encode` writes replies and events,
+//! Owns: [`Plain`], the dialect's row in the table. `scan` finds where an object ends, `json` reads one in a single
+//! pass (its `fields`), `requests` makes a command of it, `decode` joins the three over a stream; `encode` writes replies and events,
 //! `words` has the stable result words.
 //!
 //! Never: passes on anything that a client wrote but typed values. What is forwarded is written anew.
@@ -13,10 +13,10 @@ mod requests;
 mod scan;
 mod words;
 
-use crate::dialect::{Carrier, Decoder, Dialect, Frame, Frames, Limits, Mistake};
+use crate::dialect::{Carrier, Customs, Decoder, Dialect, Frame, Frames, Limits, Mistake};
 use crate::event::Event;
 use crate::ids::RequestId;
-use crate::reply::Reply;
+use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
 use bytes::Bytes;
 
 /// JSON objects in a row, as existing desktop clients speak it.
@@ -28,6 +28,19 @@ impl Dialect for Plain {
         "plain"
     }
 
+    /// Its document knows no consent: `add` makes friends at once, a name is enough to write to, and groups are open.
+    /// Whoever is away gets nothing, and its sender is told so.
+    fn customs(&self) -> Customs {
+        Customs {
+            add: FriendPolicy::Open,
+            message: MessagePolicy::Anyone,
+            join: JoinPolicy::Open,
+            friends_only: false,
+            store_offline: false,
+            logout_closes: false,
+        }
+    }
+
     fn decoder(&self, carrier: Carrier, limits: Limits) -> Box<dyn Decoder> {
         Box::new(decode::PlainDecoder::new(carrier, limits))
     }
@@ -36,12 +49,12 @@ impl Dialect for Plain {
         encode::reply(reply).into_iter().collect()
     }
 
-    fn mistake(&self, mistake: &Mistake) -> Frame {
+    fn mistake(&self, mistake: &Mistake, _carrier: Carrier) -> Frame {
         encode::mistake(mistake)
     }
 
-    fn event(&self, event: &Event) -> Option<Frame> {
-        Some(encode::event(event))
+    fn event(&self, event: &Event, _carrier: Carrier) -> Frames {
+        Frames::from_buf([encode::event(event)])
     }
 
     /// A lone newline: it makes Qt hand out what is stuck behind a message box, and is white space to everybody else.

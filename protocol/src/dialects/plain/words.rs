@@ -15,8 +15,10 @@ pub(super) fn reply_to(verb: Verb) -> &'static str {
         Verb::Ping => "ping_reply",
         Verb::AddFriend => "add_reply",
         Verb::AnswerFriend => "add_answer_reply",
+        Verb::SetFriend => "set_friend_reply",
         Verb::RemoveFriend => "remove_friend_reply",
-        Verb::ListFriends => "get_friend_reply",
+        Verb::ListFriends | Verb::ListPresence => "get_friend_reply",
+        Verb::FindUser => "find_user_reply",
         Verb::ListGroups => "get_group_reply",
         Verb::SetPolicy => "set_policy_reply",
         Verb::ChangePassword => "change_password_reply",
@@ -65,6 +67,7 @@ pub(super) fn refusal(verb: Verb, refusal: Refusal) -> &'static str {
         (_, Refusal::InboxFull) => "inbox_full",
         (_, Refusal::Busy) => "busy",
         (_, Refusal::StorageFull) => "storage_full",
+        (_, Refusal::NotOverHttp) => "not_over_http",
         (_, Refusal::Fault) => "internal",
     }
 }
@@ -72,11 +75,11 @@ pub(super) fn refusal(verb: Verb, refusal: Refusal) -> &'static str {
 /// The `result` of an `error` object.
 pub(super) fn mistake(kind: MistakeKind) -> &'static str {
     match kind {
-        MistakeKind::Malformed => "invalid_json",
-        MistakeKind::TooLarge => "too_large",
+        MistakeKind::Malformed | MistakeKind::Unreadable => "invalid_json",
+        MistakeKind::TooLarge | MistakeKind::TextTooLong => "too_large",
         MistakeKind::TooDeep => "too_deep",
         MistakeKind::UnknownCommand => "unknown_command",
-        MistakeKind::MissingField => "missing_field",
+        MistakeKind::MissingField | MistakeKind::NoCommand => "missing_field",
         MistakeKind::WrongType => "wrong_type",
         MistakeKind::BadValue => "bad_value",
     }

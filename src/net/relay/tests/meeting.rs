@@ -129,9 +129,9 @@ fn one_of_two_that_leaves_while_it_settles_makes_room() {
 #[test]
 fn any_of_the_receivers_addresses_will_do() {
     with_each_mover(|relays| {
-        let plan = RelayPlan { receivers: vec![ip(TWO).into(), ip(THREE).into()], ..plan(ONE, TWO, 10) };
+        let plan = RelayPlan { receiver: through_port([TWO, THREE]), ..plan(ONE, TWO, 10) };
         assert_completes(&open(relays, plan), ONE, THREE);
-        let overlap = RelayPlan { receivers: vec![ip(ONE).into(), ip(THREE).into()], ..super::plan(ONE, ONE, 10) };
+        let overlap = RelayPlan { receiver: through_port([ONE, THREE]), ..super::plan(ONE, ONE, 10) };
         assert_completes(&open(relays, overlap), ONE, THREE);
     });
 }

@@ -5,9 +5,11 @@ mod buffers;
 mod ending;
 mod meeting;
 mod moving;
+mod web;
 
 use super::{Mover, TcpRelays};
-use actors::transfer::relay::{RelayEnd, RelayHold, RelayPlan, Relays};
+use actors::transfer::Token;
+use actors::transfer::relay::{RelayEnd, RelayHold, RelayPlan, Relays, Way};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -16,11 +18,11 @@ use std::thread;
 use std::time::Duration;
 
 /// How long anything may take before a test is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(in crate::net) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The last number of the loopback address that a side connects from.
-const ONE: u8 = 1;
-const TWO: u8 = 2;
+pub(in crate::net) const ONE: u8 = 1;
+pub(in crate::net) const TWO: u8 = 2;
 const THREE: u8 = 3;
 
 /// Both ways to move bytes.
@@ -33,14 +35,33 @@ fn ip(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, last)
 }
 
+/// A side that connects from one of these loopback addresses.
+fn through_port<const N: usize>(from: [u8; N]) -> Way {
+    Way::Port(from.iter().map(|&last| ip(last).into()).collect())
+}
+
+/// A side that comes over HTTP.
+pub(in crate::net) fn over_http() -> Way {
+    Way::Web(Token::fresh().unwrap())
+}
+
+/// The token of such a side.
+pub(in crate::net) fn token(way: &Way) -> &str {
+    match way {
+        Way::Web(token) => token.as_str(),
+        Way::Port(_) => panic!("comes through the port"),
+    }
+}
+
 /// A transfer of so many bytes from one loopback address to another.
-fn plan(sender: u8, receiver: u8, length: u64) -> RelayPlan {
+pub(in crate::net) fn plan(sender: u8, receiver: u8, length: u64) -> RelayPlan {
     RelayPlan {
         ticket: 7,
         bind: ip(ONE).into(),
         port: 0,
-        sender: ip(sender).into(),
-        receivers: vec![ip(receiver).into()],
+        sender: through_port([sender]),
+        receiver: through_port([receiver]),
+        name: "a.txt".into(),
         length,
         buffer_bytes: 256 * 1024,
         timeout: PATIENCE,
@@ -49,21 +70,22 @@ fn plan(sender: u8, receiver: u8, length: u64) -> RelayPlan {
 }
 
 /// One open transfer.
-struct Open {
-    port: u16,
+pub(in crate::net) struct Open {
+    pub(in crate::net) port: u16,
     end: Receiver<RelayEnd>,
-    hold: Option<Box<dyn RelayHold>>,
+    pub(in crate::net) hold: Option<Box<dyn RelayHold>>,
 }
 
-fn open(relays: &TcpRelays, plan: RelayPlan) -> Open {
+pub(in crate::net) fn open(relays: &TcpRelays, plan: RelayPlan) -> Open {
     let (tell, end) = mpsc::channel();
     let (port, hold) = relays.open(plan, Box::new(move |end| tell.send(end).unwrap())).unwrap();
-    Open { port, end, hold: Some(hold) }
+    // No transfer is on port 0, so connecting there fails.
+    Open { port: port.unwrap_or(0), end, hold: Some(hold) }
 }
 
 impl Open {
     /// A connection from a loopback address.
-    fn connect(&self, from: u8) -> TcpStream {
+    pub(in crate::net) fn connect(&self, from: u8) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((ip(from), 0)).into()).unwrap();
         socket.connect(&SocketAddr::from((ip(ONE), self.port)).into()).unwrap();
@@ -74,14 +96,14 @@ impl Open {
     }
 
     /// A connection that writes these bytes at once and waits for the server to close.
-    fn send(&self, from: u8, bytes: &[u8]) -> TcpStream {
+    pub(in crate::net) fn send(&self, from: u8, bytes: &[u8]) -> TcpStream {
         let mut stream = self.connect(from);
         stream.write_all(bytes).unwrap();
         stream
     }
 
     /// How the transfer ended; fails if it is told twice.
-    fn end(&self) -> RelayEnd {
+    pub(in crate::net) fn end(&self) -> RelayEnd {
         let end = self.end.recv_timeout(PATIENCE).unwrap();
         assert_eq!(self.end.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the callback is gone");
         end
@@ -89,7 +111,7 @@ impl Open {
 }
 
 /// All that comes until the end of the stream, which may be a reset.
-fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+pub(in crate::net) fn read_all(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no end of the stream"),
@@ -105,7 +127,7 @@ fn assert_get_nothing<const N: usize>(streams: [TcpStream; N]) {
 }
 
 /// Bytes that differ along the way.
-fn file(length: usize) -> Vec<u8> {
+pub(in crate::net) fn file(length: usize) -> Vec<u8> {
     (0_u32..).flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes()).take(length).collect()
 }
 

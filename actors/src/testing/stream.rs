@@ -1,17 +1,11 @@
-//! For tests: a whole chat system on one arbiter and a paused clock, with peers in memory. An hour passes in a
-//! millisecond, and nothing depends on the machine's speed. Owns: [`TestWorld`], [`Peer`]. Never: is used by the
-//! server.
+//! Peers on a stream in memory. Owns: the two pipes between a session and a test. Never: a clock of its own.
 
 use crate::session::link::{Arrival, Link};
-use crate::settings::ActorSettings;
-use crate::system::{ChatSystem, Start};
-use crate::transfer::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};
-use protocol::{Carrier, DialectId};
+use protocol::Carrier;
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -137,9 +131,38 @@ impl Peer {
 
     /// Sends text as it is.
     pub fn send(&self, text: &str) {
+        self.send_bytes(text.as_bytes());
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_bytes(&self, bytes: &[u8]) {
         let mut pipe = lock(&self.to_server);
-        pipe.bytes.extend(text.as_bytes());
+        pipe.bytes.extend(bytes);
         pipe.wake();
+    }
+
+    /// The next frame behind a four-byte little-endian length; `None` once the server has closed.
+    pub async fn hear_frame(&self) -> Option<String> {
+        poll_fn(|cx| {
+            let mut pipe = lock(&self.from_server);
+            let head: Vec<u8> = pipe.bytes.iter().take(4).copied().collect();
+            if let Ok(head) = <[u8; 4]>::try_from(head) {
+                let length = usize::try_from(u32::from_le_bytes(head)).unwrap_or(usize::MAX);
+                if pipe.bytes.len() - 4 >= length {
+                    let frame: Vec<u8> = pipe.bytes.drain(..4 + length).skip(4).collect();
+                    if let Some(writer) = pipe.writer.take() {
+                        writer.wake();
+                    }
+                    return Poll::Ready(Some(String::from_utf8_lossy(&frame).into_owned()));
+                }
+            }
+            if pipe.closed {
+                return Poll::Ready(None);
+            }
+            pipe.reader = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 
     /// The next line; `None` once the server has closed.
@@ -203,114 +226,10 @@ impl Peer {
     }
 }
 
-/// Moves no bytes: transfers wait until the test ends them.
-#[derive(Default)]
-pub struct NoRelays {
-    open: Mutex<Vec<(RelayPlan, WhenEnded)>>,
-}
-
-struct NoHold;
-impl RelayHold for NoHold {}
-
-impl Relays for NoRelays {
-    fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(u16, Box<dyn RelayHold>)> {
-        let port = if plan.port == 0 { 4242 } else { plan.port };
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push((plan, when_ended));
-        Ok((port, Box::new(NoHold)))
-    }
-}
-
-impl NoRelays {
-    /// Ends the oldest transfer.
-    pub fn end_first(&self, end: RelayEnd) {
-        let (_, when_ended) = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(0);
-        when_ended(end);
-    }
-}
-
-/// A chat system on the calling arbiter.
-pub struct TestWorld {
-    /// The system.
-    pub chat: ChatSystem,
-    /// Its transfers.
-    pub relays: Arc<NoRelays>,
-    plain: DialectId,
-}
-
-impl Drop for TestWorld {
-    /// The test is over, and its actors may end.
-    fn drop(&mut self) {
-        self.chat.house().watch.stop();
-    }
-}
-
-impl TestWorld {
-    /// Starts one over `data`.
-    ///
-    /// # Panics
-    /// Where it does not start: the test has failed.
-    #[must_use]
-    pub fn start(data: &Path, settings: ActorSettings) -> Self {
-        let relays = Arc::new(NoRelays::default());
-        let start = Start {
-            settings,
-            data,
-            accept_loss: false,
-            relays: relays.clone(),
-            on_death: Box::new(|death| panic!("the server cannot go on: {death:?}")),
-        };
-        let chat = ChatSystem::start_here(start).unwrap_or_else(|error| panic!("{error}"));
-        let plain = DialectId::by_name("plain").unwrap_or_else(|| panic!("no plain dialect"));
-        Self { chat, relays, plain }
-    }
-
-    /// A new connection from this machine.
-    #[must_use]
-    pub fn connect(&self) -> Peer {
-        self.connect_from(IpAddr::V4(Ipv4Addr::LOCALHOST), usize::MAX)
-    }
-
-    /// A new connection from an address, of which `capacity` unread bytes find room on the way.
-    #[must_use]
-    pub fn connect_from(&self, address: IpAddr, capacity: usize) -> Peer {
-        let pipe = || Arc::new(Mutex::new(Pipe { capacity, ..Pipe::default() }));
-        let (incoming, outgoing) = (pipe(), pipe());
-        let peer = Peer { to_server: incoming.clone(), from_server: outgoing.clone() };
-        let link = MemoryLink { incoming, outgoing, peer: SocketAddr::new(address, 1) };
-        self.chat.admit(self.plain, Box::new(move || Ok(Box::new(link))));
-        peer
-    }
-
-    /// Registers `name` with the password `pw`, if need be, and logs it in: the reply is heard, what follows is not.
-    pub async fn enter(&self, name: &str) -> Peer {
-        let peer = self.connect();
-        peer.ask(&format!(r#"{{"cmd":"register","user":"{name}","password":"pw"}}"#)).await;
-        peer.ask(&format!(r#"{{"cmd":"login","user":"{name}","password":"pw"}}"#)).await;
-        peer
-    }
-}
-
-/// Runs a test on one arbiter and a paused clock.
-///
-/// # Panics
-/// Where the runtime cannot be made.
-pub fn run<F: Future<Output = ()>>(test: F) {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap_or_else(|error| panic!("{error}"))
-    };
-    actix::System::with_tokio_rt(runtime).block_on(test);
-}
-
-/// Settings as tests want them: the cheapest hash there is.
-#[must_use]
-pub fn cheap(mut settings: ActorSettings) -> ActorSettings {
-    settings.auth.memory_kib = 8;
-    settings.auth.passes = 1;
-    settings.auth.parallel = 1;
-    settings.relay.ports = "0".to_owned();
-    settings
+/// A connection: the server's end, and the test's. `capacity` unread bytes find room on the way.
+pub(super) fn connection(peer: SocketAddr, capacity: usize) -> (impl Link + use<>, Peer) {
+    let pipe = || Arc::new(Mutex::new(Pipe { capacity, ..Pipe::default() }));
+    let (incoming, outgoing) = (pipe(), pipe());
+    let test = Peer { to_server: incoming.clone(), from_server: outgoing.clone() };
+    (MemoryLink { incoming, outgoing, peer }, test)
 }

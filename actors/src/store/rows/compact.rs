@@ -1,0 +1,161 @@
+//! Rows of `log` and `inbox`: written by hand, since there is one for every message.
+//!
+//! Owns: their bytes. Never: touches the database.
+
+use super::{ReadError, unknown_version};
+use bytes::Bytes;
+use protocol::{Body, BodyKind, GroupId, Seq, UserId};
+
+/// The version of rows in `log` and `inbox`.
+const COMPACT: u8 = 1;
+
+/// A message in `log`, without its place, which is in the key:
+/// version, sender (8), time (8), kind (1, and 4 more for a custom one), then the body's own bytes.
+#[derive(Clone, PartialEq, Debug)]
+pub(in crate::store) struct LogRow {
+    pub(in crate::store) from: UserId,
+    pub(in crate::store) at_ms: u64,
+    pub(in crate::store) body: Body,
+}
+
+/// A message's row.
+pub(in crate::store) fn encode_log(from: UserId, at_ms: u64, body: &Body) -> Vec<u8> {
+    let mut row = Vec::with_capacity(22 + body.data.len());
+    row.push(COMPACT);
+    row.extend_from_slice(&from.0.to_be_bytes());
+    row.extend_from_slice(&at_ms.to_be_bytes());
+    match body.kind {
+        BodyKind::Text => row.push(0),
+        BodyKind::Image => row.push(1),
+        BodyKind::File => row.push(2),
+        BodyKind::Voice => row.push(3),
+        BodyKind::Custom(number) => {
+            row.push(4);
+            row.extend_from_slice(&number.to_be_bytes());
+        }
+    }
+    row.extend_from_slice(&body.data);
+    row
+}
+
+/// A message from its row.
+pub(in crate::store) fn decode_log(key: &[u8], value: &[u8]) -> Result<LogRow, ReadError> {
+    let mut rest = value;
+    let [version] = take::<1>(key, &mut rest)?;
+    if version != COMPACT {
+        return Err(unknown_version(key, version));
+    }
+    let from = UserId(u64::from_be_bytes(take(key, &mut rest)?));
+    let at_ms = u64::from_be_bytes(take(key, &mut rest)?);
+    let [kind] = take::<1>(key, &mut rest)?;
+    let kind = match kind {
+        0 => BodyKind::Text,
+        1 => BodyKind::Image,
+        2 => BodyKind::File,
+        3 => BodyKind::Voice,
+        4 => BodyKind::Custom(u32::from_be_bytes(take(key, &mut rest)?)),
+        other => return Err(ReadError::row(key, format!("has a body of the unknown kind {other}"))),
+    };
+    Ok(LogRow { from, at_ms, body: Body { kind, data: Bytes::copy_from_slice(rest) } })
+}
+
+/// A row of `inbox`: version, kind (1), then at most 16 bytes. Its owner is in the key.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(in crate::store) enum InboxRow {
+    /// A message: in the conversation with `from`, at `seq`.
+    Private { from: UserId, seq: Seq },
+    /// An answer to a friend request.
+    FriendAnswer { friend: UserId, accepted: bool },
+    /// An answer to a request to join.
+    JoinAnswer { group: GroupId, accepted: bool },
+}
+
+/// A row of `inbox` as bytes.
+pub(in crate::store) fn encode_inbox(row: InboxRow) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(18);
+    bytes.push(COMPACT);
+    match row {
+        InboxRow::Private { from, seq } => {
+            bytes.push(0);
+            bytes.extend_from_slice(&from.0.to_be_bytes());
+            bytes.extend_from_slice(&seq.0.to_be_bytes());
+        }
+        InboxRow::FriendAnswer { friend, accepted } => {
+            bytes.push(1);
+            bytes.extend_from_slice(&friend.0.to_be_bytes());
+            bytes.push(accepted.into());
+        }
+        InboxRow::JoinAnswer { group, accepted } => {
+            bytes.push(2);
+            bytes.extend_from_slice(&group.0.to_be_bytes());
+            bytes.push(accepted.into());
+        }
+    }
+    bytes
+}
+
+/// A row of `inbox` from bytes.
+pub(in crate::store) fn decode_inbox(key: &[u8], value: &[u8]) -> Result<InboxRow, ReadError> {
+    let mut rest = value;
+    let [version, kind] = take::<2>(key, &mut rest)?;
+    if version != COMPACT {
+        return Err(unknown_version(key, version));
+    }
+    let first = u64::from_be_bytes(take(key, &mut rest)?);
+    let row = match kind {
+        0 => InboxRow::Private { from: UserId(first), seq: Seq(u64::from_be_bytes(take(key, &mut rest)?)) },
+        1 => InboxRow::FriendAnswer { friend: UserId(first), accepted: take::<1>(key, &mut rest)? != [0] },
+        2 => InboxRow::JoinAnswer { group: GroupId(first), accepted: take::<1>(key, &mut rest)? != [0] },
+        other => return Err(ReadError::row(key, format!("is of the unknown kind {other}"))),
+    };
+    if rest.is_empty() { Ok(row) } else { Err(ReadError::row(key, "has bytes behind its end")) }
+}
+
+fn take<const N: usize>(key: &[u8], rest: &mut &[u8]) -> Result<[u8; N], ReadError> {
+    let (head, tail) = rest.split_first_chunk::<N>().ok_or_else(|| ReadError::row(key, "is cut short"))?;
+    *rest = tail;
+    Ok(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is on disk in databases that exist: a change here needs a new version, not a new expectation.
+    #[test]
+    fn bytes_on_disk_stay() {
+        let custom = Body { kind: BodyKind::Custom(258), data: Bytes::from_static(b"\0z") };
+        assert_eq!(encode_log(UserId(1), 2, &custom), b"\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\x04\0\0\x01\x02\0z");
+        assert_eq!(
+            encode_inbox(InboxRow::JoinAnswer { group: GroupId(3), accepted: true }),
+            b"\x01\x02\0\0\0\0\0\0\0\x03\x01"
+        );
+    }
+
+    #[test]
+    fn rows_come_back() {
+        for kind in [BodyKind::Text, BodyKind::Image, BodyKind::File, BodyKind::Voice, BodyKind::Custom(u32::MAX)] {
+            let body = Body { kind, data: Bytes::from_static("消息".as_bytes()) };
+            let row = decode_log(b"k", &encode_log(UserId(9), u64::MAX, &body)).unwrap();
+            assert_eq!(row, LogRow { from: UserId(9), at_ms: u64::MAX, body });
+        }
+        for row in [
+            InboxRow::Private { from: UserId(1), seq: Seq(2) },
+            InboxRow::FriendAnswer { friend: UserId(1), accepted: false },
+            InboxRow::JoinAnswer { group: GroupId(1), accepted: true },
+        ] {
+            assert_eq!(decode_inbox(b"k", &encode_inbox(row)).unwrap(), row);
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        assert!(decode_log(b"k", b"\x01short").unwrap_err().to_string().contains("cut short"));
+        assert!(decode_log(b"k", &[7; 40]).unwrap_err().to_string().contains("version 7"));
+        let mut row = encode_log(UserId(1), 1, &Body::text("x"));
+        row[17] = 9;
+        assert!(decode_log(b"k", &row).unwrap_err().to_string().contains("unknown kind 9"));
+        assert!(decode_inbox(b"k", b"\x01").unwrap_err().to_string().contains("cut short"));
+        assert!(decode_inbox(b"k", &[1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]).unwrap_err().to_string().contains("behind"));
+    }
+}

@@ -1,0 +1,59 @@
+//! The `framed` dialect: JSON packets behind a length, as `framed.txt` has them (docs/framed.md).
+//!
+//! Owns: [`Framed`], the dialect's row in the table. `decode` cuts a stream into packets, `json` reads one in a single
+//! pass (its `fields`), `requests` makes a command of it; `encode` writes replies and events as the `packets` they are,
+//! `fit` keeps them within what clients can take, `words` has the stable words.
+//!
+//! Never: passes on anything that a client wrote but typed values. What is forwarded is written anew.
+
+mod decode;
+mod encode;
+mod fields;
+mod fit;
+mod packets;
+mod requests;
+mod words;
+
+use crate::dialect::{Carrier, Customs, Decoder, Dialect, Frame, Frames, Limits, Mistake};
+use crate::event::Event;
+use crate::ids::RequestId;
+use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
+
+/// JSON packets behind a length; on a link with messages, a message is a packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Framed;
+
+impl Dialect for Framed {
+    fn name(&self) -> &'static str {
+        "framed"
+    }
+
+    /// Its document has consent: whoever is added is asked first, and only friends write to each other. Whoever is away
+    /// gets its messages later. Nothing is said on a connection after `logout`.
+    fn customs(&self) -> Customs {
+        Customs {
+            add: FriendPolicy::Confirm,
+            message: MessagePolicy::Friends,
+            join: JoinPolicy::Approval,
+            friends_only: true,
+            store_offline: true,
+            logout_closes: true,
+        }
+    }
+
+    fn decoder(&self, carrier: Carrier, limits: Limits) -> Box<dyn Decoder> {
+        Box::new(decode::FramedDecoder::new(carrier, limits))
+    }
+
+    fn reply(&self, _request: RequestId, reply: &Reply, carrier: Carrier) -> Frames {
+        encode::reply(reply, carrier)
+    }
+
+    fn mistake(&self, mistake: &Mistake, carrier: Carrier) -> Frame {
+        encode::mistake(mistake, carrier)
+    }
+
+    fn event(&self, event: &Event, carrier: Carrier) -> Frames {
+        encode::event(event, carrier)
+    }
+}

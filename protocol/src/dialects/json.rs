@@ -1,0 +1,315 @@
+//! One JSON object, read in a single pass. Owns: [`Fields`], the values of the fields that any command of a dialect has,
+//! borrowed from the input where they can be; each dialect has its [`Table`] of them. Refuses duplicate keys, too many
+//! fields and too many levels, everywhere in the object.
+//! Never: builds a tree, or keeps anything of a field that no command has.
+
+use crate::dialect::Limits;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A dialect's fields: an enum made by [`fields!`].
+pub(super) trait Table: Copy {
+    /// The keys, in the order of the enum.
+    const NAMES: &'static [&'static str];
+
+    /// The field's place in it.
+    fn index(self) -> usize;
+
+    /// Its key in the object.
+    fn name(self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
+}
+
+/// Makes the enum `Field` of a dialect's fields, its [`Table`], and `Fields`, what an object says in them.
+macro_rules! fields {
+    ($($field:ident = $name:literal),+ $(,)?) => {
+        /// A field of a command.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(super) enum Field {
+            $($field),+
+        }
+
+        impl $crate::dialects::json::Table for Field {
+            const NAMES: &'static [&'static str] = &[$($name),+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        /// What an object says in these fields.
+        pub(super) type Fields<'a> =
+            $crate::dialects::json::Fields<'a, Field, { <Field as $crate::dialects::json::Table>::NAMES.len() }>;
+    };
+}
+pub(super) use fields;
+
+/// A field's value, as far as a command can use it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    /// A string.
+    Text(Cow<'a, str>),
+    /// A number that is whole, not negative, and fits.
+    Whole(u64),
+    /// Any other number.
+    OtherNumber,
+    /// Neither string nor number.
+    Other,
+}
+
+/// What an object says in the fields of a [`Table`], which has `N` of them.
+pub(super) struct Fields<'a, F, const N: usize> {
+    values: [Option<Value<'a>>; N],
+    table: PhantomData<F>,
+}
+
+impl<'a, F: Table, const N: usize> Fields<'a, F, N> {
+    /// Reads one object. The error is a syntax error with its place; it never holds a value, as long as `object` begins
+    /// with one: a lone string in its stead would be quoted.
+    pub(super) fn read(object: &'a [u8], limits: Limits) -> Result<Self, serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(object);
+        let fields = json.deserialize_map(TopLevel { within: Bounds::of(limits), table: PhantomData })?;
+        json.end()?;
+        Ok(fields)
+    }
+
+    /// The field's value, if the object has it.
+    pub(super) fn take(&mut self, field: F) -> Option<Value<'a>> {
+        self.values[field.index()].take()
+    }
+
+    /// Whether the object has the field (and it was not yet taken).
+    pub(super) fn has(&self, field: F) -> bool {
+        self.values[field.index()].is_some()
+    }
+}
+
+/// A key, borrowed where it has no escapes.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsText;
+        impl<'de> Visitor<'de> for AsText {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(AsText)
+    }
+}
+
+/// The keys of one object that were seen. A list while they are few; a set beyond, so that many stay linear.
+#[derive(Default)]
+struct Keys<'de> {
+    few: SmallVec<[Cow<'de, str>; 8]>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Keys<'de> {
+    fn insert<E: Error>(&mut self, key: Cow<'de, str>) -> Result<(), E> {
+        if self.few.contains(&key) || self.many.contains(&key) {
+            return Err(duplicate(&key));
+        }
+        if self.few.len() < 8 {
+            self.few.push(key);
+        } else {
+            self.many.insert(key);
+        }
+        Ok(())
+    }
+}
+
+fn duplicate<E: Error>(key: &str) -> E {
+    E::custom(format_args!("duplicate key {}", quoted(key)))
+}
+
+/// What is left of the bounds at some place in the object.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Levels that may still open.
+    levels: usize,
+    limits: Limits,
+}
+
+impl Bounds {
+    fn of(limits: Limits) -> Self {
+        Self { levels: limits.depth, limits }
+    }
+
+    /// One level deeper. Said before anything of that level is read, so that a bomb ends at its fuse.
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        match self.levels.checked_sub(1) {
+            Some(levels) => Ok(Self { levels, ..self }),
+            None => {
+                let depth = self.limits.depth;
+                Err(E::custom(format_args!("more than {depth} objects and lists in one another")))
+            }
+        }
+    }
+
+    /// Counts one more field of an object.
+    fn count<E: Error>(self, fields: &mut usize) -> Result<(), E> {
+        *fields += 1;
+        if *fields > self.limits.fields {
+            return Err(E::custom(format_args!("an object with more than {} fields", self.limits.fields)));
+        }
+        Ok(())
+    }
+}
+
+/// A client's own word, shortened and escaped, so that it can be shown in an answer or a log line.
+pub(super) fn quoted(word: &str) -> String {
+    const SHOWN: usize = 40;
+    let short: String = word.chars().take(SHOWN).collect();
+    let more = if short.len() < word.len() { "…" } else { "" };
+    format!("\"{}{more}\"", short.escape_debug())
+}
+
+struct TopLevel<F, const N: usize> {
+    within: Bounds,
+    table: PhantomData<F>,
+}
+
+impl<'de, F: Table, const N: usize> Visitor<'de> for TopLevel<F, N> {
+    type Value = Fields<'de, F, N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let within = self.within.deeper()?;
+        let mut fields = Fields { values: [const { None }; N], table: PhantomData };
+        let mut others = Keys::default();
+        let mut count = 0;
+        while let Some(Key(key)) = map.next_key()? {
+            within.count(&mut count)?;
+            if let Some(place) = F::NAMES.iter().position(|name| *name == key) {
+                let value = map.next_value_seed(One { within })?;
+                if fields.values[place].replace(value).is_some() {
+                    return Err(duplicate(&key));
+                }
+            } else {
+                others.insert(key)?;
+                map.next_value_seed(Unused { within })?;
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A value that a command may use.
+#[derive(Clone, Copy)]
+struct One {
+    within: Bounds,
+}
+
+/// A value that none uses: looked through for duplicate keys and forgotten.
+#[derive(Clone, Copy)]
+struct Unused {
+    within: Bounds,
+}
+
+impl<'de> DeserializeSeed<'de> for One {
+    type Value = Value<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unused {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for One {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Value::Whole(number))
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Value::OtherNumber)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Value::OtherNumber)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Value::Other)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Unused { within: self.within }.visit_seq(seq).map(|()| Value::Other)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Unused { within: self.within }.visit_map(map).map(|()| Value::Other)
+    }
+}
+
+impl<'de> Visitor<'de> for Unused {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let deeper = Self { within: self.within.deeper()? };
+        while seq.next_element_seed(deeper)?.is_some() {}
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let deeper = Self { within: self.within.deeper()? };
+        let mut keys = Keys::default();
+        let mut count = 0;
+        while let Some(Key(key)) = map.next_key()? {
+            deeper.within.count(&mut count)?;
+            keys.insert(key)?;
+            map.next_value_seed(deeper)?;
+        }
+        Ok(())
+    }
+}

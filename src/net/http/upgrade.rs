@@ -1,0 +1,152 @@
+//! The handshake of a WebSocket (RFC 6455, section 4.2). Owns: what a request must have, and handing the connection
+//! over to a session. Never: an extension or a subprotocol: what is offered is passed over.
+
+use super::answer::{self, Body};
+use super::origin::Verdict;
+use super::reception::Reception;
+use crate::chat::Admission;
+use crate::net::websocket::WebSocketLink;
+use actors::session::link::Link;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use protocol::DialectId;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tokio::net::TcpStream;
+use tungstenite::handshake::derive_accept_key;
+
+/// What is said to a browser's address line.
+const HINT: &str = "This is a WebSocket of the chat server hongyan. Programs connect to it with ws://; a browser \
+                    has nothing to see here.\n";
+
+/// Answers a request to a WebSocket listener, and takes the connection over if it is a good one.
+pub(super) fn answer(
+    reception: &Rc<Reception>,
+    dialect: DialectId,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    if let Some(refusal) = refusal(reception, &request) {
+        return refusal;
+    }
+    let Some(key) = key(request.headers()) else {
+        return answer::text(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing, or is not 16 bytes in base64\n");
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let Ok(accept) = HeaderValue::try_from(accept) else {
+        return answer::text(StatusCode::BAD_REQUEST, "no good Sec-WebSocket-Key\n");
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    let reception = Rc::clone(reception);
+    actix_rt::spawn(async move {
+        match upgraded.await {
+            Ok(upgraded) => admit(&reception, dialect, peer, upgraded),
+            Err(error) => log::debug!("{peer}: the handshake came to nothing: {error}"),
+        }
+    });
+    let mut response = answer::text(StatusCode::SWITCHING_PROTOCOLS, "");
+    let headers = response.headers_mut();
+    headers.clear();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}
+
+fn refusal(reception: &Reception, request: &Request<Incoming>) -> Option<Response<Body>> {
+    let headers = request.headers();
+    if request.method() != Method::GET {
+        let mut response = answer::text(StatusCode::METHOD_NOT_ALLOWED, HINT);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return Some(response);
+    }
+    let wants = request.version() == Version::HTTP_11
+        && has_word(headers, &UPGRADE, "websocket")
+        && has_word(headers, &CONNECTION, "upgrade");
+    let version = headers.get(SEC_WEBSOCKET_VERSION);
+    if !wants || version.is_none_or(|version| version != "13") {
+        let mut response = answer::text(StatusCode::UPGRADE_REQUIRED, HINT);
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return Some(response);
+    }
+    if !request.body().is_end_stream() {
+        return Some(answer::text(StatusCode::BAD_REQUEST, "a handshake has no body\n"));
+    }
+    if reception.origins.judge(headers) == Verdict::Foreign {
+        return Some(answer::text(StatusCode::FORBIDDEN, "this page's origin is not in web.origins\n"));
+    }
+    None
+}
+
+/// Whether a header that is a list of words has that one.
+fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(word))
+}
+
+/// The one key, where it looks like 16 bytes in base64.
+fn key(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (key, None) = (keys.next()?, keys.next()) else { return None };
+    let (digits, padding) = key.as_bytes().split_at_checked(22)?;
+    let good = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    (padding == b"==" && digits.iter().all(good)).then_some(key)
+}
+
+/// Hands the connection over; what was read after the handshake goes with it.
+fn admit(reception: &Reception, dialect: DialectId, peer: SocketAddr, upgraded: Upgraded) {
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        return log::error!("{peer}: a handshake lost its connection");
+    };
+    // Taken out of this thread's runtime: it will live in another's.
+    let stream = match parts.io.into_inner().into_std() {
+        Ok(stream) => stream,
+        Err(error) => return log::debug!("{peer}: gone after its handshake: {error}"),
+    };
+    // hyper's own buffer is larger than what is in it, and must not live as long as that.
+    let already = bytes::Bytes::copy_from_slice(&parts.read_buf);
+    let (keepalive, most) = (reception.keepalive, reception.most_of(dialect));
+    let open = move || Ok(Box::new(WebSocketLink::open(stream, keepalive, already, most)?) as Box<dyn Link>);
+    reception.chat.admit(Admission { peer, dialect, visitor: false, open: Box::new(open) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_word, key};
+    use hyper::HeaderMap;
+    use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY};
+
+    #[test]
+    fn words_are_found_in_lists_whatever_their_case() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONNECTION, HeaderValue::from_static("keep-alive, UpGrade"));
+        assert!(has_word(&headers, &CONNECTION, "upgrade"));
+        assert!(!has_word(&headers, &CONNECTION, "up"));
+    }
+
+    #[test]
+    fn a_key_is_sixteen_bytes_and_one() {
+        let keyed = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.append(SEC_WEBSOCKET_KEY, HeaderValue::from_static(text));
+            headers
+        };
+        assert!(key(&keyed("dGhlIHNhbXBsZSBub25jZQ==")).is_some());
+        for wrong in ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ=A", "dGhlIHNhbXBs SBub25jZQ==", "x=="] {
+            assert!(key(&keyed(wrong)).is_none(), "{wrong}");
+        }
+        let mut twice = keyed("dGhlIHNhbXBsZSBub25jZQ==");
+        twice.append(SEC_WEBSOCKET_KEY, HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+        assert!(key(&twice).is_none());
+        assert!(key(&HeaderMap::new()).is_none());
+    }
+}

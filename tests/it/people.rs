@@ -1,0 +1,350 @@
+//! People who speak any dialect over any link, for tests that mix them. Owns: how each dialect says and hears what all
+//! of them can do. Never: hides an answer: every frame that comes is looked at by a test, in its order.
+
+use crate::world::{PATIENCE, Server};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use tungstenite::{Message, WebSocket};
+
+/// What somebody speaks, over what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    PlainTcp,
+    PlainWeb,
+    FramedTcp,
+    FramedWeb,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::PlainTcp, Self::PlainWeb, Self::FramedTcp, Self::FramedWeb];
+
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self, Self::PlainTcp | Self::PlainWeb)
+    }
+
+    pub(crate) fn is_web(self) -> bool {
+        matches!(self, Self::PlainWeb | Self::FramedWeb)
+    }
+}
+
+/// Settings with a listener for each kind.
+pub(crate) const LISTENERS: [&str; 3] =
+    ["listen.plainweb.address=127.0.0.1:0", "listen.plainweb.link=websocket", "listen.plainweb.dialect=plain"];
+
+/// One connection, whatever its framing.
+pub(crate) enum Wire {
+    Lines(TcpStream, Vec<u8>),
+    Frames(TcpStream),
+    Web(Box<WebSocket<TcpStream>>),
+}
+
+impl Wire {
+    pub(crate) fn open(server: &Server, kind: Kind) -> Self {
+        let connect = |name: &str| {
+            let stream = TcpStream::connect(server.listener(name)).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.set_nodelay(true).unwrap();
+            stream
+        };
+        let web = |name: &str| {
+            let url = format!("ws://{}/", server.listener(name));
+            let (socket, _) = tungstenite::client(url, connect(name)).unwrap();
+            Self::Web(Box::new(socket))
+        };
+        match kind {
+            Kind::PlainTcp => Self::Lines(connect("plain"), Vec::new()),
+            Kind::FramedTcp => Self::Frames(connect("framed")),
+            Kind::PlainWeb => web("plainweb"),
+            Kind::FramedWeb => web("web"),
+        }
+    }
+
+    pub(crate) fn say(&mut self, object: &Value) {
+        let text = object.to_string();
+        match self {
+            Self::Lines(stream, _) => stream.write_all(format!("{text}\n").as_bytes()).unwrap(),
+            Self::Frames(stream) => stream.write_all(&frame(text.as_bytes())).unwrap(),
+            Self::Web(socket) => socket.send(Message::text(text)).unwrap(),
+        }
+    }
+
+    /// The next object; `None` once the server has closed.
+    pub(crate) fn hear(&mut self) -> Option<Value> {
+        let text = match self {
+            Self::Lines(stream, kept) => loop {
+                if let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = kept.drain(..=end).collect();
+                    break line;
+                }
+                let mut piece = [0; 4096];
+                match stream.read(&mut piece).unwrap() {
+                    0 => return None,
+                    n => kept.extend_from_slice(&piece[..n]),
+                }
+            },
+            Self::Frames(stream) => {
+                let mut length = [0; 4];
+                match stream.read_exact(&mut length) {
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return None,
+                    other => other.unwrap(),
+                }
+                let length = u32::from_le_bytes(length);
+                assert!(length <= 2047, "a frame of {length} bytes does not fit a buffer of 2048");
+                let mut text = vec![0; usize::try_from(length).unwrap()];
+                stream.read_exact(&mut text).unwrap();
+                text
+            }
+            Self::Web(socket) => loop {
+                match socket.read() {
+                    Ok(Message::Text(text)) => break text.as_bytes().to_vec(),
+                    Ok(Message::Ping(_) | Message::Pong(_)) => {
+                        let _ = socket.flush();
+                    }
+                    Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed) => return None,
+                    other => panic!("{other:?}"),
+                }
+            },
+        };
+        Some(serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{error}: {}", text.escape_ascii())))
+    }
+}
+
+/// A frame of the framed dialect.
+pub(crate) fn frame(json: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(json.len()).unwrap();
+    [&length.to_le_bytes()[..], json].concat()
+}
+
+/// What anybody may be told, in the words of no dialect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    /// Friends now, with that one.
+    Friends(String),
+    Asked(String),
+    Online(String),
+    Offline(String),
+    /// From whom, and what.
+    Private(String, String),
+    /// Who, in which group, and what.
+    Posted(String, String, String),
+    /// A file from somebody: its length, and where to fetch it.
+    File(String, u64, u16, Option<String>),
+}
+
+/// Somebody.
+pub(crate) struct Person {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) wire: Wire,
+}
+
+impl Person {
+    /// A new account, made and logged in by the kind's own words.
+    pub(crate) fn new(server: &Server, kind: Kind, name: &str) -> Self {
+        let mut wire = Wire::open(server, kind);
+        let id = if kind.is_plain() {
+            wire.say(&json!({"cmd": "register", "user": name, "password": "11111"}));
+            assert_eq!(wire.hear().unwrap(), json!({"cmd": "register_reply", "result": "success"}));
+            String::new()
+        } else {
+            wire.say(&json!({"command": "logon", "username": name, "password": "11111"}));
+            let reply = wire.hear().unwrap();
+            assert_eq!((&reply["command"], &reply["status"]), (&json!("logon_return"), &json!("success")));
+            reply["id"].as_str().unwrap().to_owned()
+        };
+        let mut person = Self { kind, name: name.to_owned(), id, wire };
+        person.login();
+        person
+    }
+
+    /// Logs in on this connection; either identifier is learnt from the other.
+    pub(crate) fn login(&mut self) {
+        if self.kind.is_plain() {
+            let reply = self.ask(json!({"cmd": "login", "user": self.name, "password": "11111"}));
+            assert_eq!((&reply["cmd"], &reply["result"]), (&json!("login_reply"), &json!("success")), "{reply}");
+            reply["id"].as_str().unwrap().clone_into(&mut self.id);
+        } else {
+            let reply = self.ask(json!({"command": "login", "id": self.id, "password": "11111"}));
+            let name = &self.name;
+            assert_eq!(reply, json!({"command": "login_return", "status": "success", "username": name}));
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> Value {
+        self.wire.hear().unwrap_or_else(|| panic!("{}: the server has closed", self.name))
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "so that a test may write its object where it asks")]
+    pub(crate) fn ask(&mut self, object: Value) -> Value {
+        self.wire.say(&object);
+        self.hear()
+    }
+
+    /// Nothing has come: the answer to a harmless question is next.
+    #[track_caller]
+    pub(crate) fn expect_nothing(&mut self) {
+        let (question, answer) = if self.kind.is_plain() {
+            (json!({"cmd": "ping"}), json!({"cmd": "ping_reply", "result": "success"}))
+        } else {
+            (json!({"command": "ping"}), json!({"command": "ping_return", "status": "success"}))
+        };
+        assert_eq!(self.ask(question), answer, "{} ({:?})", self.name, self.kind);
+    }
+
+    /// The next news. Framed says "friends now" in two packets.
+    #[track_caller]
+    pub(crate) fn news(&mut self) -> News {
+        let mut told = self.hear();
+        if told == json!({"command": "add_friend_confirm_return", "status": "success"}) {
+            told = self.hear();
+        }
+        let text = |key: &str| told[key].as_str().unwrap_or_else(|| panic!("no {key}: {told}")).to_owned();
+        let port = || u16::try_from(told["port"].as_u64().unwrap()).unwrap();
+        let path = || told["path"].as_str().map(str::to_owned);
+        let length = || told["length"].as_u64().unwrap_or_else(|| panic!("{told}"));
+        let word = told["cmd"].as_str().or(told["command"].as_str()).unwrap_or_else(|| panic!("{told}"));
+        match word {
+            "add_friend_reply" => News::Friends(text("result")),
+            "friend_added" => News::Friends(text("username")),
+            "add_request" => News::Asked(text("friend")),
+            "add_friend" => News::Asked(text("src")),
+            "friend_login" => News::Online(text("friend")),
+            "friend_offline" => News::Offline(text("friend")),
+            "friend_status" if told["online"] == "1" => News::Online(text("username")),
+            "friend_status" => News::Offline(text("username")),
+            "private_chat" => News::Private(text("user_from"), text("text")),
+            "send_message" => News::Private(text("src"), text("message")),
+            "group_chat" => News::Posted(text("user"), text("group"), text("text")),
+            "send_group_message" => News::Posted(text("username"), text("groupname"), text("message")),
+            "recv_file_port_reply" => News::File(text("user"), length(), port(), path()),
+            "recv_file" => News::File(text("username"), length(), port(), path()),
+            _ => panic!("{} hears {told}", self.name),
+        }
+    }
+
+    /// How this one is pointed at in news that somebody of that kind hears, where dialects differ.
+    pub(crate) fn as_seen_by(&self, kind: Kind) -> String {
+        if kind.is_plain() { self.name.clone() } else { self.id.clone() }
+    }
+
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value, reason = "as above")]
+    fn success(&mut self, object: Value) -> Value {
+        let reply = self.ask(object);
+        let verdict = if self.kind.is_plain() { &reply["result"] } else { &reply["status"] };
+        assert_eq!(*verdict, "success", "{reply}");
+        reply
+    }
+
+    /// Becomes a friend of `other`, who is asked first where its account was made by `framed`.
+    #[track_caller]
+    pub(crate) fn befriend(&mut self, other: &mut Self, asked_first: bool) {
+        let reply = if self.kind.is_plain() {
+            self.ask(json!({"cmd": "add", "user": self.name, "friend": other.name}))
+        } else {
+            self.success(json!({"command": "add_friend", "src": self.id, "dst": other.id, "status": "0"}))
+        };
+        if asked_first {
+            if self.kind.is_plain() {
+                assert_eq!(reply["result"], "request_sent", "{reply}");
+            }
+            assert_eq!(other.news(), News::Asked(self.as_seen_by(other.kind)));
+            if other.kind.is_plain() {
+                other
+                    .success(json!({"cmd": "add_answer", "user": other.name, "friend": self.name, "result": "accept"}));
+            } else {
+                let (src, dst) = (&self.id, &other.id);
+                let confirm = json!({"command": "add_friend_confirm", "src": src, "dst": dst, "status": "0",
+                    "message": "confirm_two_way"});
+                let reply = other.ask(confirm);
+                assert_eq!(reply, json!({"command": "add_friend_confirm_return", "status": "success"}));
+                assert_eq!(other.news(), News::Friends(self.name.clone()));
+            }
+            assert_eq!(self.news(), News::Friends(other.name.clone()));
+        } else {
+            if self.kind.is_plain() {
+                assert_eq!(reply["result"], "success", "{reply}");
+            } else {
+                assert_eq!(self.news(), News::Friends(other.name.clone()));
+            }
+            assert_eq!(other.news(), News::Friends(self.name.clone()));
+        }
+    }
+
+    /// What this one says to send a private message.
+    pub(crate) fn private(&self, to: &Self, text: &str) -> Value {
+        if self.kind.is_plain() {
+            json!({"cmd": "private_chat", "user_from": self.name, "user_to": to.name, "text": text})
+        } else {
+            json!({"command": "send_message", "src": self.id, "dst": to.id, "message": text})
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn write(&mut self, to: &Self, text: &str) {
+        let object = self.private(to, text);
+        self.success(object);
+    }
+
+    /// Makes an open group, by its name.
+    #[track_caller]
+    pub(crate) fn create_group(&mut self, group: &str) {
+        if self.kind.is_plain() {
+            self.success(json!({"cmd": "create_group", "user": self.name, "group": group, "join": "open"}));
+        } else {
+            self.success(json!({"command": "create_group", "src": self.id, "groupname": group, "join": "open"}));
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn join_group(&mut self, group: &str) {
+        if self.kind.is_plain() {
+            self.success(json!({"cmd": "add_group", "user": self.name, "group": group}));
+        } else {
+            self.success(json!({"command": "join_group", "src": self.id, "groupname": group}));
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn post(&mut self, group: &str, text: &str) {
+        if self.kind.is_plain() {
+            self.success(json!({"cmd": "group_chat", "user": self.name, "group": group, "text": text}));
+        } else {
+            self.success(json!({"command": "send_group_message", "src": self.id, "groupname": group, "message": text}));
+        }
+    }
+
+    /// Offers a file; returns where to send it.
+    #[track_caller]
+    pub(crate) fn offer_file(&mut self, to: &Self, length: usize) -> (u16, Option<String>) {
+        let reply = if self.kind.is_plain() {
+            let (from, to) = (&self.name, &to.name);
+            let offer = json!({"cmd": "send_file", "from_user": from, "to_user": to, "length": length,
+                "filename": "C:\\照片\\a.txt"});
+            self.ask(offer)
+        } else {
+            let (src, dst) = (&self.id, &to.id);
+            let offer = json!({"command": "send_file", "src": src, "dst": dst, "length": length,
+                "filename": "C:\\照片\\a.txt"});
+            self.success(offer)
+        };
+        assert_eq!(reply["filename"], "C:\\照片\\a.txt", "{reply}");
+        let port = reply["port"].as_u64().unwrap_or_else(|| panic!("{reply}"));
+        (u16::try_from(port).unwrap(), reply["path"].as_str().map(str::to_owned))
+    }
+
+    /// Leaves, by closing in order, and everything that was delivered is received before.
+    pub(crate) fn leave(mut self) {
+        self.expect_nothing();
+        match self.wire {
+            Wire::Web(mut socket) => {
+                let _ = socket.close(None);
+                while socket.read().is_ok() {}
+            }
+            Wire::Lines(stream, _) | Wire::Frames(stream) => drop(stream),
+        }
+    }
+}
