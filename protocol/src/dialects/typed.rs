@@ -1,11 +1,35 @@
-//! Typed values out of an object's fields. Owns: what is said when a field is missing or wrong.
+//! Typed values out of an object's fields. Owns: what is said when a field is missing or wrong, and the words that all
+//! dialects share.
 //! Never: says a field's value in a mistake: it may be a password, or somebody's words.
 
 use super::json::{Fields, Table, Value};
 use crate::body::{Body, FileLength, Secret};
 use crate::dialect::{Mistake, MistakeKind};
 use crate::ids::{RequestId, Seq};
+use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy};
 use std::borrow::Cow;
+
+/// The words of the policies, which all dialects share.
+pub(super) const ADD: [(&str, FriendPolicy); 2] = [("open", FriendPolicy::Open), ("confirm", FriendPolicy::Confirm)];
+pub(super) const MESSAGE: [(&str, MessagePolicy); 2] =
+    [("anyone", MessagePolicy::Anyone), ("friends", MessagePolicy::Friends)];
+pub(super) const JOIN: [(&str, JoinPolicy); 2] = [("open", JoinPolicy::Open), ("approval", JoinPolicy::Approval)];
+
+/// A friendship policy, as it is written.
+pub(super) fn friend_policy(policy: FriendPolicy) -> &'static str {
+    match policy {
+        FriendPolicy::Open => "open",
+        FriendPolicy::Confirm => "confirm",
+    }
+}
+
+/// A message policy, as it is written.
+pub(super) fn message_policy(policy: MessagePolicy) -> &'static str {
+    match policy {
+        MessagePolicy::Anyone => "anyone",
+        MessagePolicy::Friends => "friends",
+    }
+}
 
 /// A mistake in a dialect that has no request numbers.
 pub(super) fn mistake(kind: MistakeKind, detail: impl Into<String>) -> Mistake {

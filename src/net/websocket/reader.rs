@@ -57,8 +57,9 @@ pub(super) struct Reader {
     header: [u8; HEADER],
     in_header: usize,
     current: Option<Current>,
-    /// The text so far, over all its frames.
+    /// The text so far, over all its frames, and how much of it is known to be UTF-8.
     text: Vec<u8>,
+    utf8: usize,
     /// A text has begun, and its last frame has not come.
     in_text: bool,
     control: Vec<u8>,
@@ -73,6 +74,7 @@ impl Reader {
             in_header: 0,
             current: None,
             text: Vec::new(),
+            utf8: 0,
             in_text: false,
             control: Vec::new(),
         }
@@ -104,6 +106,10 @@ impl Reader {
             // The mask goes on where it stopped.
             current.mask.rotate_left(n % 4);
             current.left -= n;
+            if matches!(current.opcode, OpCode::Data(_)) {
+                self.check_text()?;
+            }
+            let Some(current) = &self.current else { return Ok(Found::Need) };
             if current.left > 0 {
                 return Ok(Found::Need);
             }
@@ -115,13 +121,23 @@ impl Reader {
                 OpCode::Data(_) => {
                     self.in_text = false;
                     let text = std::mem::take(&mut self.text);
-                    return match std::str::from_utf8(&text) {
-                        Ok(_) => Ok(Found::Text(text.into())),
-                        Err(_) => Err(Breach::NotUtf8),
-                    };
+                    // Less where the last letter is cut off.
+                    let whole = std::mem::take(&mut self.utf8) == text.len();
+                    return if whole { Ok(Found::Text(text.into())) } else { Err(Breach::NotUtf8) };
                 }
             }
         }
+    }
+
+    /// Looks at what has come of a text since the last look: what cannot become UTF-8 any more is refused at once.
+    fn check_text(&mut self) -> Result<(), Breach> {
+        match std::str::from_utf8(&self.text[self.utf8..]) {
+            Ok(_) => self.utf8 = self.text.len(),
+            Err(error) if error.error_len().is_some() => return Err(Breach::NotUtf8),
+            // A letter whose rest is to come.
+            Err(error) => self.utf8 += error.valid_up_to(),
+        }
+        Ok(())
     }
 
     fn controlled(&mut self, control: Control) -> Result<Found, Breach> {
@@ -308,6 +324,16 @@ mod tests {
             Found::Pong(bytes) => Found::Pong(bytes.clone()),
             Found::Close(code) => Found::Close(*code),
         }
+    }
+
+    #[test]
+    fn what_cannot_become_utf8_is_refused_before_the_rest_comes() {
+        let frame = client(1, false, "雁\u{10ffff}\u{7ff}".as_bytes());
+        let bad = client(0, true, b"\xed\xa0and much more");
+        let mut reader = Reader::new(1000);
+        assert_eq!(reader.take(&mut &frame[..]), Ok(Found::Need));
+        assert_eq!(reader.take(&mut &bad[..7]), Ok(Found::Need), "a first byte that may begin a letter");
+        assert_eq!(reader.take(&mut &bad[7..8]), Err(Breach::NotUtf8));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The outgoing half, as a plain struct: where frames begin and end in what is written, and which control frames of
-//! our own wait for such a place. Owns: at most one control frame being written, one pong waiting, and one close.
-//! Never: a control frame inside a data frame, or a queue of them.
+//! our own wait for such a place. Owns: what is being written of control frames, a few pongs waiting, and one close.
+//! Never: a control frame inside a data frame, or a queue of them without an end.
 
 use bytes::{Buf, Bytes};
 use std::io::IoSlice;
@@ -9,6 +9,9 @@ const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
+
+/// Pings that are answered one by one; of more that wait at once, the latest takes the place of the one before it.
+const PONGS: usize = 16;
 
 /// The headers of all texts below 126 bytes: most are, and need no memory.
 static SHORT: [[u8; 2]; 126] = {
@@ -65,15 +68,18 @@ pub(super) struct Writer {
     left: usize,
     /// Our own frame that is being written, or is next.
     control: Bytes,
-    /// What the latest ping asked to have back.
-    pong: Option<Bytes>,
+    /// What the pings asked to have back that are not answered yet.
+    pongs: Vec<Bytes>,
     has_closed: bool,
 }
 
 impl Writer {
-    /// Answers a ping at the next opportunity. Only the latest of those that wait is answered, as RFC 6455 allows.
+    /// Answers a ping at the next opportunity; of a flood only the first few and the latest, as RFC 6455 allows.
     pub(super) fn pong(&mut self, payload: Bytes) {
-        self.pong = Some(payload);
+        if self.pongs.len() >= PONGS {
+            self.pongs.pop();
+        }
+        self.pongs.push(payload);
     }
 
     /// Sends a close frame next, once, with what is being written before it, and nothing after it.
@@ -81,7 +87,7 @@ impl Writer {
         // Inside a data frame there is no place for it; the session closes only between frames.
         if !self.has_closed && self.control.is_empty() && self.left == 0 {
             self.has_closed = true;
-            self.pong = None;
+            self.pongs = Vec::new();
             self.control = match code {
                 Some(code) => control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()]),
                 None => control(CLOSE, &[]),
@@ -91,12 +97,10 @@ impl Writer {
 
     /// Our own bytes that come next, before any data; empty if data may go.
     pub(super) fn urgent(&mut self) -> &[u8] {
-        if self.left == 0
-            && self.control.is_empty()
-            && !self.has_closed
-            && let Some(payload) = self.pong.take()
-        {
-            self.control = control(PONG, &[&payload]);
+        if self.left == 0 && self.control.is_empty() && !self.has_closed && !self.pongs.is_empty() {
+            let pongs = std::mem::take(&mut self.pongs);
+            let frames: Vec<Bytes> = pongs.iter().map(|payload| control(PONG, &[payload])).collect();
+            self.control = frames.concat().into();
         }
         if self.left == 0 { &self.control } else { &[] }
     }
@@ -111,7 +115,7 @@ impl Writer {
 
     /// How many bytes of data may go in one write: up to the end of the frame, if somebody waits for that.
     pub(super) fn room(&self) -> usize {
-        if self.pong.is_some() && self.left > 0 { self.left } else { usize::MAX }
+        if !self.pongs.is_empty() && self.left > 0 { self.left } else { usize::MAX }
     }
 
     /// So much of the data was written. Each frame begins with a piece of its own.
@@ -144,7 +148,7 @@ fn frame_bytes(piece: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Writer, probe, probed, text_header};
+    use super::{PONGS, Writer, probe, probed, text_header};
     use std::io::IoSlice;
 
     #[test]
@@ -220,10 +224,12 @@ mod tests {
         for n in 0..100_000u32 {
             writer.pong(n.to_be_bytes().to_vec().into());
         }
-        assert_eq!(writer.urgent(), [&[0x8a, 4][..], &99_999u32.to_be_bytes()].concat());
+        let answered: Vec<u8> =
+            (0..15).chain([99_999u32]).flat_map(|n| [&[0x8a, 4][..], &n.to_be_bytes()].concat()).collect();
+        assert_eq!(writer.urgent(), answered, "the first few and the latest");
         writer.close(Some(1000), "");
         assert!(!writer.has_closed, "not while a pong is half-written");
-        writer.wrote_urgent(6);
+        writer.wrote_urgent(6 * PONGS);
         writer.close(Some(1001), "bye");
         writer.close(Some(1002), "again");
         assert_eq!(writer.urgent(), b"\x88\x05\x03\xe9bye");

@@ -10,6 +10,7 @@ use super::words;
 use crate::body::Body;
 use crate::command::Verb;
 use crate::dialect::{Carrier, Frame, Frames, Mistake};
+use crate::dialects::typed;
 use crate::event::{Event, GroupRef, Person};
 use crate::ids::UserId;
 use crate::reply::{Correspondent, Friend, PastMessage, Refusal, Reply};
@@ -54,8 +55,8 @@ pub(super) fn reply(reply: &Reply, carrier: Carrier) -> Frames {
             Answer { id: Some(person.id), username: Some(person.name.as_str()), ..success(Verb::FindUser) }
         }
         Reply::PolicySet { add, message } => Answer {
-            add: Some(words::friend_policy(*add)),
-            message: Some(words::message_policy(*message)),
+            add: Some(typed::friend_policy(*add)),
+            message: Some(typed::message_policy(*message)),
             ..success(Verb::SetPolicy)
         },
         Reply::PasswordChanged => success(Verb::ChangePassword),

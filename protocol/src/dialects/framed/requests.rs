@@ -8,10 +8,9 @@ use crate::body::Body;
 use crate::command::{Claim, Command, Peer, Request, Verb, Verdict, WhichGroup, Who};
 use crate::dialect::{Carrier, Mistake, MistakeKind};
 use crate::dialects::json::{Value, quoted};
-use crate::dialects::typed::{missing, mistake};
+use crate::dialects::typed::{ADD, JOIN, MESSAGE, missing, mistake};
 use crate::ids::{GroupId, RequestId, UserId};
 use crate::names::NameKey;
-use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy};
 use serde::Serialize;
 
 /// Every command. Its return is its name and `_return` (see `words`).
@@ -43,9 +42,6 @@ pub(super) const COMMANDS: [(&str, Verb); 23] = [
 
 const SPECIAL: [(&str, bool); 2] = [("0", false), ("1", true)];
 const VERDICT: [(&str, Verdict); 2] = [("confirm_two_way", Verdict::Accept), ("reject", Verdict::Reject)];
-const ADD: [(&str, FriendPolicy); 2] = [("open", FriendPolicy::Open), ("confirm", FriendPolicy::Confirm)];
-const MESSAGE: [(&str, MessagePolicy); 2] = [("anyone", MessagePolicy::Anyone), ("friends", MessagePolicy::Friends)];
-const JOIN: [(&str, JoinPolicy); 2] = [("open", JoinPolicy::Open), ("approval", JoinPolicy::Approval)];
 
 /// Makes a request of a packet's fields.
 pub(super) fn request(mut fields: Fields<'_>, carrier: Carrier) -> Result<Request, Mistake> {

@@ -5,6 +5,7 @@ use super::words;
 use crate::body::FileLength;
 use crate::command::Verb;
 use crate::dialect::{Frame, Mistake};
+use crate::dialects::typed;
 use crate::event::{Event, GroupRef, Person};
 use crate::names::Name;
 use crate::reply::{Correspondent, Friend, PastMessage, Refusal, Reply, Roster};
@@ -124,8 +125,8 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
             frame(&Answer { group: Some(&all), ..success(Verb::ListGroups) })
         }
         Reply::PolicySet { add, message } => frame(&Answer {
-            add: Some(words::friend_policy(*add)),
-            message: Some(words::message_policy(*message)),
+            add: Some(typed::friend_policy(*add)),
+            message: Some(typed::message_policy(*message)),
             ..success(Verb::SetPolicy)
         }),
         Reply::PasswordChanged => frame(&success(Verb::ChangePassword)),

@@ -5,10 +5,9 @@ use super::fields::{Field, Fields};
 use crate::command::{Command, Peer, Request, Verdict, WhichGroup, Who};
 use crate::dialect::{Mistake, MistakeKind};
 use crate::dialects::json::quoted;
-use crate::dialects::typed::{missing, mistake};
+use crate::dialects::typed::{ADD, JOIN, MESSAGE, missing, mistake};
 use crate::ids::RequestId;
 use crate::names::NameKey;
-use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy};
 
 /// Makes a request of an object's fields.
 pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
@@ -76,9 +75,6 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
     Ok(Request { id: RequestId(0), claim, command })
 }
 
-const ADD: [(&str, FriendPolicy); 2] = [("open", FriendPolicy::Open), ("confirm", FriendPolicy::Confirm)];
-const MESSAGE: [(&str, MessagePolicy); 2] = [("anyone", MessagePolicy::Anyone), ("friends", MessagePolicy::Friends)];
-const JOIN: [(&str, JoinPolicy); 2] = [("open", JoinPolicy::Open), ("approval", JoinPolicy::Approval)];
 const VERDICT: [(&str, Verdict); 2] = [("accept", Verdict::Accept), ("reject", Verdict::Reject)];
 
 impl Fields<'_> {

@@ -4,7 +4,7 @@
 use crate::command::Verb;
 use crate::dialect::MistakeKind;
 use crate::event::{ClosingReason, TransferEnd};
-use crate::reply::{FriendPolicy, MessagePolicy, Refusal};
+use crate::reply::Refusal;
 
 /// The `cmd` of the reply to a command.
 pub(super) fn reply_to(verb: Verb) -> &'static str {
@@ -101,21 +101,5 @@ pub(super) fn transfer_end(end: TransferEnd) -> &'static str {
     match end {
         TransferEnd::TimedOut => "timeout",
         TransferEnd::Broken => "broken",
-    }
-}
-
-/// A friendship policy, as `set_policy` writes it.
-pub(super) fn friend_policy(policy: FriendPolicy) -> &'static str {
-    match policy {
-        FriendPolicy::Open => "open",
-        FriendPolicy::Confirm => "confirm",
-    }
-}
-
-/// A message policy, as `set_policy` writes it.
-pub(super) fn message_policy(policy: MessagePolicy) -> &'static str {
-    match policy {
-        MessagePolicy::Anyone => "anyone",
-        MessagePolicy::Friends => "friends",
     }
 }
