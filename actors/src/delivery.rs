@@ -98,6 +98,8 @@ impl Origin {
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub struct Deliver {
+    /// For whom: what was on its way to an account that is not behind the session any more is shown to nobody.
+    pub to: UserId,
     /// What to show; `None` where the session wrote it itself and only has to move its mark.
     pub what: Option<Arc<Outgoing>>,
     /// Its place in a stored conversation, where it has one.

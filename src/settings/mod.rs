@@ -67,6 +67,7 @@ pub struct HttpSettings {
     #[serde(deserialize_with = "address")]
     pub address: Option<SocketAddr>,
     pub public_port: u16,
+    pub by_connection: bool,
     pub max_connections: usize,
     pub max_visitors: usize,
     pub visitor_ttl_s: u64,

@@ -229,7 +229,7 @@ impl Handler<PostCommitted> for Group {
                 let what = Arc::new(Outgoing::new(Event::Posted { from, group, seq, at_ms, body }));
                 for listener in self.room.posted(seq) {
                     let shown = echo || Some(listener.session.id) != writer;
-                    listener.session.deliver(Deliver { what: shown.then(|| what.clone()), mark });
+                    listener.session.deliver(Deliver { to: listener.user, what: shown.then(|| what.clone()), mark });
                 }
                 if let Some(origin) = origin {
                     origin.answer(Answered::Sent { seq, at_ms });

@@ -105,6 +105,12 @@ impl Presence {
             .is_some_and(|here| !here.friends_only || from == user || here.watchers.binary_search(&from).is_ok())
     }
 
+    /// Whether `friend` is told about `user`, who is online: whether they are friends.
+    #[must_use]
+    pub fn is_watched_by(&self, user: UserId, friend: UserId) -> bool {
+        self.here.get(&user).is_some_and(|here| here.watchers.binary_search(&friend).is_ok())
+    }
+
     /// The sessions of an account; none where it is not online.
     #[must_use]
     pub fn sessions(&self, user: UserId) -> &[Arc<SessionHandle>] {

@@ -30,9 +30,9 @@ impl Shard {
         &self.house.registry
     }
 
-    fn deliver(&self, to: UserId, deliver: &Deliver) {
+    fn deliver(&self, to: UserId, what: &Arc<Outgoing>, mark: Option<Mark>) {
         for session in self.presence.sessions(to) {
-            session.deliver(deliver.clone());
+            session.deliver(Deliver { to, what: Some(what.clone()), mark });
         }
     }
 }
@@ -178,6 +178,9 @@ pub struct OfferFile {
     pub length: FileLength,
     /// The name as the sender wrote it.
     pub name: Box<str>,
+    /// Refuse it between people who are not friends, whatever the receiver allows. Then it comes to the sender's shard
+    /// first, which knows its friends whether they are here or not: a stranger is not told who is online.
+    pub friends_only: bool,
     /// The sending session.
     pub origin: Origin,
 }
@@ -224,9 +227,8 @@ impl Handler<PresenceChanged> for Shard {
     type Result = ();
 
     fn handle(&mut self, PresenceChanged { what, watchers }: PresenceChanged, _: &mut Context<Self>) {
-        let deliver = Deliver { what: Some(what), mark: None };
         for watcher in watchers {
-            self.deliver(watcher, &deliver);
+            self.deliver(watcher, &what, None);
         }
     }
 }
@@ -235,7 +237,7 @@ impl Handler<Tell> for Shard {
     type Result = ();
 
     fn handle(&mut self, Tell { to, what, mark }: Tell, _: &mut Context<Self>) {
-        self.deliver(to, &Deliver { what: Some(what), mark });
+        self.deliver(to, &what, mark);
     }
 }
 
@@ -302,7 +304,7 @@ impl Handler<Committed> for Shard {
             let Outcome::Private { from, to, seq, inbox, at_ms, body } = outcome else { continue };
             let receiver = to.id;
             let what = Arc::new(Outgoing::new(Event::Private { from, to, seq, at_ms, body }));
-            self.deliver(receiver, &Deliver { what: Some(what), mark: Some(Mark::Inbox(inbox)) });
+            self.deliver(receiver, &what, Some(Mark::Inbox(inbox)));
             if let Some(origin) = origin {
                 origin.answer(Answered::Sent { seq, at_ms });
             }
@@ -314,7 +316,14 @@ impl Handler<OfferFile> for Shard {
     type Result = ();
 
     fn handle(&mut self, offer: OfferFile, _: &mut Context<Self>) {
-        let OfferFile { from, to, length, name, origin } = offer;
+        if offer.friends_only {
+            if !self.presence.is_watched_by(offer.from.id, offer.to.id) {
+                return offer.origin.refuse(Refusal::NotFriends);
+            }
+            let shard = self.registry().shard(offer.to.id);
+            return shard.do_send(OfferFile { friends_only: false, ..offer });
+        }
+        let OfferFile { from, to, length, name, origin, .. } = offer;
         if !self.presence.is_online(to.id) {
             return origin.refuse(Refusal::Offline);
         }

@@ -159,6 +159,10 @@ impl Session {
 
     /// An answer from another actor: the last word, or a step on the way of a login or a list.
     pub(super) fn answered(&mut self, ticket: Ticket, body: Answered) {
+        // After the last word nothing is said any more.
+        if self.ending.is_deaf() {
+            return;
+        }
         match body {
             Answered::Sent { seq, at_ms } => {
                 let Some(verb) = self.answers.slot(ticket).map(|slot| slot.verb) else { return };
@@ -257,9 +261,7 @@ impl Session {
     /// Sends the answers whose turn it is.
     pub(super) fn send_ready(&mut self) {
         while let Some(frames) = self.answers.next_ready() {
-            for frame in frames {
-                self.send(frame, None, true);
-            }
+            self.answer(frames);
         }
     }
 

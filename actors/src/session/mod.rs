@@ -12,6 +12,7 @@ mod manners;
 mod outbox;
 mod pump;
 mod receipts;
+mod times;
 
 pub use answers::Answers;
 pub use feeds::{Feeds, Place};
@@ -29,12 +30,13 @@ use commands::Entering;
 use dispatch::Pending;
 use link::{Closing, Link};
 use protocol::{
-    ClosingReason, Decoder, DialectId, Event, Frame, Friend, GroupId, NameKey, Outgoing, Person, Reply, Request,
+    ClosingReason, Decoder, DialectId, Event, Frames, Friend, GroupId, NameKey, Outgoing, Person, Reply, Request,
     SessionId, UserId,
 };
-use pump::{Clock, Ending, Pump};
+use pump::{Ending, Pump};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use times::Clock;
 use tokio::time::Instant;
 
 use crate::delivery::Ticket;
@@ -169,27 +171,22 @@ impl Session {
         self.handle.clone()
     }
 
-    /// Puts a frame into the outbox; a peer that does not read is let go.
-    fn send(&mut self, frame: Frame, mark: Option<Mark>, answer: bool) {
+    /// Puts an answer into the outbox; a peer that does not read is let go.
+    fn answer(&mut self, frames: Frames) {
         let bound = self.house.settings.session.outbox_bytes;
-        if !self.outbox.push(frame, mark, answer, bound) {
+        if !self.outbox.push_answer(frames, bound) {
             self.condemn(ClosingReason::SlowConsumer);
         }
     }
 
     /// Shows an event; its mark counts once all of it is received. `false` where this dialect has no word for it.
     fn show_frames(&mut self, what: &Outgoing, mark: Option<Mark>) -> bool {
-        let Some((last, before)) = what.frames(self.dialect, self.link.carrier()).split_last() else { return false };
-        for frame in before {
-            self.send(frame.clone(), None, false);
+        let frames = what.frames(self.dialect, self.link.carrier());
+        let bound = self.house.settings.session.outbox_bytes;
+        if !frames.is_empty() && !self.outbox.push_event(frames, mark, bound) {
+            self.condemn(ClosingReason::SlowConsumer);
         }
-        self.send(last.clone(), mark, false);
-        true
-    }
-
-    /// Shows an event that has no place anywhere.
-    fn show(&mut self, event: Event) {
-        self.show_frames(&Outgoing::new(event), None);
+        !frames.is_empty()
     }
 
     /// Shows the next event of a feed, or notes that there is nothing to show.
@@ -198,14 +195,19 @@ impl Session {
             return;
         }
         // What this account wrote, or what this dialect has no word for, counts as received with all before it.
-        let end = self.outbox.end();
-        if let Some(member) = &mut self.member {
-            member.receipts.packed(Packed { mark, end }, self.clock.now);
+        let packed = self.outbox.push_mark(mark);
+        if let Some((packed, member)) = packed.zip(self.member.as_mut()) {
+            member.receipts.packed(packed, self.clock.now);
         }
     }
 
     fn deliver(&mut self, deliver: Deliver) {
         if self.ending.is_deaf() {
+            return;
+        }
+        // It may have been on its way to an account that was here before.
+        let (entering_as, here) = (self.entering.as_ref().map(|entering| entering.user()), self.account());
+        if here.or(entering_as) != Some(deliver.to) {
             return;
         }
         if let Some(entering) = &mut self.entering
@@ -217,7 +219,7 @@ impl Session {
             return;
         }
         let Some(member) = &mut self.member else { return };
-        let Deliver { what, mark } = deliver;
+        let Deliver { what, mark, .. } = deliver;
         match mark {
             None => {
                 if let Some(what) = what {
@@ -239,10 +241,9 @@ impl Session {
         }
         log::debug!("session {:016x}: closing: {reason:?}", self.id.0);
         self.leave(false);
-        for frame in Outgoing::new(Event::Closing { reason }).frames(self.dialect, self.link.carrier()) {
-            // There may be no room for it; then the peer would not read it anyway.
-            let _ = self.outbox.push(frame.clone(), None, true, self.house.settings.session.outbox_bytes);
-        }
+        let frames = self.dialect.get().event(&Event::Closing { reason }, self.link.carrier());
+        // There may be no room for it; then the peer would not read it anyway.
+        let _ = self.outbox.push_answer(frames, self.house.settings.session.outbox_bytes);
         self.link.closing(Closing::Because(reason));
         self.end(Ending::Condemned);
     }

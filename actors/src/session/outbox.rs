@@ -5,21 +5,36 @@
 use super::link::Link;
 use crate::store::Mark;
 use bytes::{Buf, Bytes};
-use protocol::Frame;
+use protocol::{Frame, Frames};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Bytes after which the peer is asked what it has although more waits.
+const PROBE_EVERY: u64 = 64 * 1024;
+
 /// Pieces that one write gathers.
 const GATHER: usize = 64;
 
+/// Bytes from which on an answer is a long one.
+const LONG: usize = 16 * 1024;
+
 struct Item {
-    frame: Frame,
+    /// None where only a mark has its place here.
+    frame: Option<Frame>,
     mark: Option<Mark>,
     /// An answer stays when the account logs out; what was delivered to the account does not.
     answer: bool,
+    /// Part of a long answer, which does not count against the bound.
+    long: bool,
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        self.frame.as_ref().map_or(0, |frame| frame.wire().len())
+    }
 }
 
 /// How the frames are spaced.
@@ -39,6 +54,10 @@ pub struct Outbox {
     pieces: VecDeque<Bytes>,
     /// Bytes in `items` and `pieces`.
     queued: usize,
+    /// How many of them are of long answers: whoever asked for a long list is no slow consumer while it leaves.
+    exempt: usize,
+    /// Long answers that were handed to the link: where in the stream they end, and their bytes.
+    leaving: VecDeque<(u64, usize)>,
     /// Bytes handed to the link and written, since the connection began.
     packed_total: u64,
     written_total: u64,
@@ -65,16 +84,67 @@ pub struct Packed {
 }
 
 impl Outbox {
-    /// Adds a frame. `false` where `bound` bytes wait already: the peer is a slow consumer. One frame may be larger
-    /// than the bound, so that a long list can be sent at all.
+    /// Adds an answer, all of it. `false` where `bound` bytes wait already: the peer is a slow consumer. The answer
+    /// itself may be longer than the bound, so that a long list can be sent at all; there is one such at a time, since
+    /// nothing is taken up while much waits.
     #[must_use]
-    pub fn push(&mut self, frame: Frame, mark: Option<Mark>, answer: bool, bound: usize) -> bool {
-        if self.queued > bound {
+    pub fn push_answer(&mut self, frames: Frames, bound: usize) -> bool {
+        self.push_all(frames, true, bound)
+    }
+
+    /// Adds what belongs to an answer but not to whoever is behind the connection next. May be long, too.
+    #[must_use]
+    pub fn push_news(&mut self, frames: Frames, bound: usize) -> bool {
+        self.push_all(frames, false, bound)
+    }
+
+    fn push_all(&mut self, frames: Frames, answer: bool, bound: usize) -> bool {
+        if self.is_full(bound) {
             return false;
         }
-        self.queued += frame.wire().len();
-        self.items.push_back(Item { frame, mark, answer });
+        let bytes: usize = frames.iter().map(|frame| frame.wire().len()).sum();
+        let long = bytes >= LONG;
+        self.queued += bytes;
+        self.exempt += if long { bytes } else { 0 };
+        let item = |frame| Item { frame: Some(frame), mark: None, answer, long };
+        self.items.extend(frames.into_iter().map(item));
         true
+    }
+
+    /// Adds an event, all of it; its mark belongs to the last of its frames. `false` as for an answer.
+    #[must_use]
+    pub fn push_event(&mut self, frames: &[Frame], mark: Option<Mark>, bound: usize) -> bool {
+        if self.is_full(bound) {
+            return false;
+        }
+        for (at, frame) in frames.iter().enumerate() {
+            let mark = mark.filter(|_| at + 1 == frames.len());
+            self.queued += frame.wire().len();
+            self.items.push_back(Item { frame: Some(frame.clone()), mark, answer: false, long: false });
+        }
+        true
+    }
+
+    /// Adds a stored place with nothing to show for it: it counts with all that waits before it. Where nothing waits
+    /// it has its place in the stream at once.
+    #[must_use]
+    pub fn push_mark(&mut self, mark: Mark) -> Option<Packed> {
+        if self.items.is_empty() {
+            self.marked = self.packed_total;
+            return Some(Packed { mark, end: self.packed_total });
+        }
+        // Of a row of them the furthest of each conversation will do.
+        let silent = self.items.iter_mut().rev().take_while(|item| item.frame.is_none());
+        let same = silent.filter_map(|item| item.mark.as_mut()).find(|other| mark.is_of_the_same(other));
+        match same {
+            Some(other) => *other = mark,
+            None => self.items.push_back(Item { frame: None, mark: Some(mark), answer: false, long: false }),
+        }
+        None
+    }
+
+    fn is_full(&self, bound: usize) -> bool {
+        self.queued.saturating_sub(self.exempt) > bound
     }
 
     /// Adds a frame without meaning, which does not count as one: only where nothing else waits.
@@ -82,7 +152,7 @@ impl Outbox {
         if self.is_empty() {
             self.queued += frame.wire().len();
             self.nudging = true;
-            self.items.push_back(Item { frame, mark: None, answer: false });
+            self.items.push_back(Item { frame: Some(frame), mark: None, answer: false, long: false });
         }
     }
 
@@ -96,13 +166,6 @@ impl Outbox {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.pieces.is_empty()
-    }
-
-    /// How long the stream will be once everything that waits now is written, in bytes.
-    #[must_use]
-    pub fn end(&self) -> u64 {
-        let waiting: usize = self.items.iter().map(|item| item.frame.wire().len()).sum();
-        self.packed_total + u64::try_from(waiting).unwrap_or(0)
     }
 
     /// Bytes written since the connection began.
@@ -143,8 +206,10 @@ impl Outbox {
         self.items.retain(|item| item.answer);
         // A frame without meaning is forgotten with the rest, unless it is being written.
         self.nudging &= !self.pieces.is_empty();
-        self.queued = self.items.iter().map(|item| item.frame.wire().len()).sum::<usize>()
-            + self.pieces.iter().map(Bytes::len).sum::<usize>();
+        self.queued =
+            self.items.iter().map(Item::bytes).sum::<usize>() + self.pieces.iter().map(Bytes::len).sum::<usize>();
+        let long = self.items.iter().filter(|item| item.long).map(Item::bytes);
+        self.exempt = long.chain(self.leaving.iter().map(|(_, bytes)| *bytes)).sum();
     }
 
     /// When the next frame may go, where one waits only for that.
@@ -201,11 +266,16 @@ impl Outbox {
         };
         while self.pieces.len() < most {
             let Some(item) = self.items.pop_front() else { return };
-            let already = self.pieces.len();
-            link.pack(&item.frame, &mut self.pieces);
-            let added = self.pieces.iter().skip(already).map(Bytes::len).sum::<usize>();
-            self.queued = self.queued - item.frame.wire().len() + added;
-            self.packed_total += u64::try_from(added).unwrap_or(0);
+            if let Some(frame) = &item.frame {
+                let already = self.pieces.len();
+                link.pack(frame, &mut self.pieces);
+                let added = self.pieces.iter().skip(already).map(Bytes::len).sum::<usize>();
+                self.queued = self.queued - item.bytes() + added;
+                self.packed_total += u64::try_from(added).unwrap_or(0);
+            }
+            if item.long {
+                self.leaving.push_back((self.packed_total, item.bytes()));
+            }
             if let Some(mark) = item.mark {
                 self.marked = self.packed_total;
                 packed(Packed { mark, end: self.packed_total });
@@ -213,11 +283,12 @@ impl Outbox {
         }
     }
 
-    /// Behind everything that waits, asks the peer what it has, where something stored went out since it was last
-    /// asked. One question at a time, so that a busy connection has one per round trip and not one per message.
+    /// Behind everything that waits (or a good part of it), asks the peer what it has, where something stored went out
+    /// since it was last asked. One question at a time, so that a busy connection has one per round trip and not one per message.
     fn probe(&mut self, link: &dyn Link) {
         let due = self.probe_wanted || self.marked > self.probed;
-        if !due || self.awaits_receipt() || !self.items.is_empty() || !link.can_probe() {
+        let busy = !self.items.is_empty() && self.packed_total < self.probed + PROBE_EVERY;
+        if !due || busy || self.awaits_receipt() || !link.can_probe() {
             return;
         }
         // Never twice the same place: it would look answered.
@@ -234,6 +305,12 @@ impl Outbox {
     fn wrote(&mut self, mut n: usize, pace: Pace, now: Instant) {
         self.queued -= n;
         self.written_total += u64::try_from(n).unwrap_or(0);
+        while let Some((end, bytes)) = self.leaving.front()
+            && *end <= self.written_total
+        {
+            self.exempt = self.exempt.saturating_sub(*bytes);
+            self.leaving.pop_front();
+        }
         while let Some(piece) = self.pieces.front_mut() {
             if n < piece.len() {
                 piece.advance(n);
@@ -259,6 +336,9 @@ impl Outbox {
         }
         if self.pieces.capacity() > 0 {
             self.pieces = VecDeque::new();
+        }
+        if self.leaving.is_empty() && self.leaving.capacity() > 0 {
+            self.leaving = VecDeque::new();
         }
     }
 }
@@ -313,6 +393,10 @@ mod tests {
         Frame::new(Bytes::from_static(text.as_bytes()), 0, 0)
     }
 
+    fn one(text: &'static str) -> Frames {
+        Frames::from_buf([frame(text)])
+    }
+
     fn flush(outbox: &mut Outbox, link: &mut Narrow, pace: Pace, now: Instant) -> Vec<Packed> {
         let mut packed = Vec::new();
         let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -327,8 +411,7 @@ mod tests {
     #[test]
     fn what_waits_goes_out_in_one_write_and_says_where_it_ends() {
         let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
-        assert!(outbox.push(frame("one"), mark(1), false, 100) && outbox.push(frame("two!"), mark(2), false, 100));
-        assert_eq!(outbox.end(), 7);
+        assert!(outbox.push_event(&one("one"), mark(1), 100) && outbox.push_event(&one("two!"), mark(2), 100));
         let packed = flush(&mut outbox, &mut link, Pace::Free, Instant::now());
         assert_eq!(packed.iter().map(|packed| packed.end).collect::<Vec<_>>(), [3, 7]);
         assert_eq!((link.writes, outbox.written(), outbox.is_empty()), (vec!["onetwo!".to_owned()], 7, true));
@@ -338,7 +421,7 @@ mod tests {
     #[test]
     fn a_short_write_goes_on_where_it_stopped() {
         let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 4, writes: Vec::new() });
-        assert!(outbox.push(frame("one"), None, true, 100) && outbox.push(frame("two"), None, true, 100));
+        assert!(outbox.push_answer(one("one"), 100) && outbox.push_answer(one("two"), 100));
         flush(&mut outbox, &mut link, Pace::Free, Instant::now());
         assert_eq!((outbox.queued(), outbox.written()), (2, 4));
         link.room = 100;
@@ -349,15 +432,15 @@ mod tests {
     #[test]
     fn the_bound_holds_but_for_one_frame() {
         let mut outbox = Outbox::default();
-        assert!(outbox.push(frame("longer than the bound"), None, true, 10));
-        assert!(!outbox.push(frame("x"), None, true, 10));
+        assert!(outbox.push_answer(one("longer than the bound"), 10));
+        assert!(!outbox.push_answer(one("x"), 10));
     }
 
     #[test]
     fn paced_frames_wait_for_their_time() {
         let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
         let (now, gap) = (Instant::now(), Duration::from_millis(50));
-        assert!(outbox.push(frame("one"), None, true, 100) && outbox.push(frame("two"), None, true, 100));
+        assert!(outbox.push_answer(one("one"), 100) && outbox.push_answer(one("two"), 100));
         flush(&mut outbox, &mut link, Pace::Gap(gap), now);
         assert_eq!((&link.writes[..], outbox.wakes_at()), (&["one".to_owned()][..], Some(now + gap)));
         flush(&mut outbox, &mut link, Pace::Gap(gap), now + gap / 2);
@@ -369,9 +452,9 @@ mod tests {
     #[test]
     fn a_logout_keeps_answers_and_what_is_half_written() {
         let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 2, writes: Vec::new() });
-        assert!(outbox.push(frame("half"), mark(1), false, 100));
+        assert!(outbox.push_event(&one("half"), mark(1), 100));
         flush(&mut outbox, &mut link, Pace::Free, Instant::now());
-        assert!(outbox.push(frame("secret"), mark(2), false, 100) && outbox.push(frame("answer"), None, true, 100));
+        assert!(outbox.push_event(&one("secret"), mark(2), 100) && outbox.push_answer(one("answer"), 100));
         outbox.forget_deliveries();
         link.room = 100;
         flush(&mut outbox, &mut link, Pace::Free, Instant::now());
@@ -384,5 +467,46 @@ mod tests {
         outbox.nudge(frame("\n"));
         flush(&mut outbox, &mut link, Pace::Free, Instant::now());
         assert_eq!((outbox.last_frame(), &link.writes[..]), (None, &["\n".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_long_answer_is_no_slow_consumer() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 30_000, writes: Vec::new() });
+        let long: Frames = std::iter::repeat_with(|| frame("a part of a long list")).take(5_000).collect();
+        assert!(outbox.push_answer(long.clone(), 100));
+        assert!(outbox.push_event(&one("news"), mark(1), 100), "it reads; there is just much");
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert!(outbox.push_event(&one(&"x".repeat(150).leak()[..]), mark(2), 100));
+        assert!(!outbox.push_event(&one("news"), mark(3), 100), "what was delivered since counts");
+        link.room = usize::MAX;
+        flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!((outbox.queued(), outbox.exempt, outbox.leaving.capacity()), (0, 0, 0));
+        assert!(outbox.push_answer(long, 100) && outbox.is_full(0) == (outbox.queued() > outbox.exempt));
+        outbox.forget_deliveries();
+        assert_eq!(outbox.queued(), outbox.exempt);
+    }
+
+    #[test]
+    fn an_event_is_all_of_its_frames_and_its_mark_belongs_to_the_last() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
+        assert!(outbox.push_event(&[frame("one"), frame("two")], mark(1), 2), "one decision for all");
+        assert!(!outbox.push_event(&one("no"), mark(2), 2));
+        let packed = flush(&mut outbox, &mut link, Pace::Free, Instant::now());
+        assert_eq!(packed, [Packed { mark: Mark::Inbox(Seq(1)), end: 6 }]);
+    }
+
+    #[test]
+    fn a_silent_mark_counts_with_what_waits_before_it() {
+        let (mut outbox, mut link) = (Outbox::default(), Narrow { room: 100, writes: Vec::new() });
+        let now = Instant::now();
+        assert_eq!(outbox.push_mark(Mark::Inbox(Seq(1))), Some(Packed { mark: Mark::Inbox(Seq(1)), end: 0 }));
+        assert!(outbox.push_event(&one("two"), mark(2), 100));
+        for seq in 3..100 {
+            assert_eq!(outbox.push_mark(Mark::Inbox(Seq(seq))), None);
+        }
+        assert_eq!(outbox.items.len(), 2, "of a row the furthest will do");
+        let packed = flush(&mut outbox, &mut link, Pace::Free, now);
+        let ends: Vec<_> = packed.iter().map(|packed| (packed.mark, packed.end)).collect();
+        assert_eq!(ends, [(Mark::Inbox(Seq(2)), 3), (Mark::Inbox(Seq(99)), 3)]);
     }
 }

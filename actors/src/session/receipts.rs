@@ -4,6 +4,9 @@
 //! afterwards, or closed in order, or a while has passed. Places are gathered in a few batches, oldest first; a batch
 //! that has been seen acknowledged takes no more, and the client's next word confirms it. So this needs a few places
 //! per conversation, however many messages there are.
+//!
+//! Where the peer can be asked what it has, only its answer counts: what lies before the question is sealed into its
+//! batches, and the answer confirms those ([`Receipts::seal`], [`Receipts::received`]).
 //! Never: lets a mark go backwards, or confirms what was not written.
 
 use super::outbox::Packed;
@@ -84,7 +87,7 @@ impl Receipts {
         inner.confirm_while(|batch| batch.acknowledged && now >= batch.last + patience);
     }
 
-    /// The client has closed in order, or logged out: what TCP has acknowledged counts.
+    /// The client has closed in order, or logged out: what TCP has acknowledged counts, or what the peer has said it has.
     pub fn ended(&mut self, acknowledged: u64) {
         let Some(inner) = &mut self.inner else { return };
         inner.confirm_while(|batch| batch.acknowledged || batch.end <= acknowledged);

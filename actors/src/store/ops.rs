@@ -147,6 +147,18 @@ pub enum Mark {
     Group(GroupId, Seq),
 }
 
+impl Mark {
+    /// Whether both are in one line.
+    #[must_use]
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Inbox(_), Self::Inbox(_)) => true,
+            (Self::Group(a, _), Self::Group(b, _)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// What a committed [`Op`] did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "each is the Op of the same name; fields are those of the Reply and Event it becomes")]

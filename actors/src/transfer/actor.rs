@@ -7,13 +7,13 @@ use crate::delivery::{Answered, Deliver, Origin, SessionHandle};
 use crate::house::{Essential, House};
 use crate::registry::address_of;
 use actix::prelude::*;
-use protocol::{Carrier, Event, FileLength, Outgoing, Person, Reply, TransferEnd};
+use protocol::{Carrier, Event, FileLength, Outgoing, Person, Reply, TransferEnd, UserId};
 use std::sync::Arc;
 
 /// Whom a transfer concerns.
 struct Sides {
-    sender: Arc<SessionHandle>,
-    receiver: Arc<SessionHandle>,
+    sender: (UserId, Arc<SessionHandle>),
+    receiver: (UserId, Arc<SessionHandle>),
 }
 
 /// A file for somebody who is online. Answered with the sender's door, or refused.
@@ -83,14 +83,15 @@ impl Handler<OfferTransfer> for TransferBroker {
             to: side_of(&receiver),
             length: length.bytes,
             name: shown.clone(),
-            tag: Sides { sender: origin.session.clone(), receiver: receiver.clone() },
+            tag: Sides { sender: (from.id, origin.session.clone()), receiver: (to.id, receiver.clone()) },
         });
+        let receiver_id = to.id;
         match result {
             Ok(Ticket { sender: mine, receiver: theirs, .. }) => {
                 let offered = Event::FileOffered { from, to: to.id, door: theirs, length, name: shown };
                 let what = Arc::new(Outgoing::new(offered));
                 origin.answer(Answered::Reply(Box::new(Reply::FilePort { door: mine, length, name, to })));
-                receiver.deliver(Deliver { what: Some(what), mark: None });
+                receiver.deliver(Deliver { to: receiver_id, what: Some(what), mark: None });
             }
             Err(refusal) => origin.refuse(refusal),
         }
@@ -115,8 +116,8 @@ impl Handler<Ended> for TransferBroker {
         };
         let Sides { sender, receiver } = transfer.tag;
         let what = Arc::new(Outgoing::new(Event::TransferFailed { end }));
-        for side in [sender, receiver] {
-            side.deliver(Deliver { what: Some(what.clone()), mark: None });
+        for (to, side) in [sender, receiver] {
+            side.deliver(Deliver { to, what: Some(what.clone()), mark: None });
         }
     }
 }

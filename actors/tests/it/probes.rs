@@ -151,3 +151,24 @@ fn a_visitor_is_not_online_and_takes_nothing_along() {
         assert_eq!(a.rest().await, "", "and nobody sees it go");
     });
 }
+
+#[test]
+fn an_answer_that_comes_after_the_last_word_still_counts() {
+    let mut settings = settings();
+    settings.session.idle_timeout_s = 5;
+    in_world_with(settings, |world| async move {
+        let (a, b) = (world.enter("a").await, enter(&world, "b").await);
+        b.answer_probes(false);
+        a.ask(&private("a", "b", "once")).await;
+        assert_eq!(b.hear().await.unwrap(), private("a", "b", "once"));
+        while b.closed().is_none() {
+            a.ask(r#"{"cmd":"ping"}"#).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // It answers while the last words linger, and then just goes.
+        assert_eq!(b.answer_now(), 1);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let b = again(&world, "b").await;
+        assert_eq!(b.rest().await, Vec::<String>::new());
+    });
+}

@@ -18,6 +18,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, FORWARDED, HeaderMap, HeaderValue, SET_COOKIE, VIA};
 use hyper::{Request, Response, StatusCode};
+use protocol::dialects::framed;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -27,8 +28,6 @@ use tokio::time::Instant;
 pub(super) const TOKEN: &str = "x-hongyan-token";
 /// The cookie's name.
 const NAME: &str = "hongyan";
-/// How the answer to a login begins that succeeded.
-const LOGGED_IN: &[u8] = br#"{"command":"login_return","status":"success""#;
 
 /// Who is behind a connection, once somebody has logged in on it.
 pub(super) type Slot = RefCell<Option<Rc<Visitor>>>;
@@ -61,7 +60,8 @@ pub(super) async fn serve(
     if body.is_empty() {
         return answer::json(StatusCode::BAD_REQUEST, NO_OBJECT);
     }
-    let by_connection = matches!(verdict, Verdict::Program | Verdict::Trusted(_)) && !came_through_a_proxy(&headers);
+    let trusted = matches!(verdict, Verdict::Program | Verdict::Trusted(_));
+    let by_connection = reception.http.by_connection && trusted && !came_through_a_proxy(&headers);
     let known = match shown(&headers, verdict) {
         Shown::Token(token) => token.and_then(|token| reception.visitors.borrow_mut().find(token, Instant::now())),
         Shown::Nothing if by_connection => slot.borrow().clone().filter(|visitor| !visitor.is_gone()),
@@ -71,7 +71,7 @@ pub(super) async fn serve(
     let Some(frame) = visitor.ask(body, reception.answer_timeout).await else {
         return answer::json(StatusCode::SERVICE_UNAVAILABLE, BUSY);
     };
-    let logged_in = frame.starts_with(LOGGED_IN);
+    let logged_in = framed::is_login(&frame);
     let mut response = answer::json(StatusCode::OK, frame);
     if logged_in {
         keep(reception, slot, by_connection, visitor, &mut response);

@@ -1,7 +1,7 @@
 //! One HTTP connection. Owns: how much of time and memory it may take. Never: what is asked on it.
 //!
 //! *Time*: a first request comes within `web.handshake_timeout_s`; after that a byte has to move within
-//! `http.idle_timeout_s`, except while the server itself owes an answer. *Memory*: headers are bounded by
+//! `http.idle_timeout_s`, except while the server itself thinks about an answer. *Memory*: headers are bounded by
 //! `web.max_header_bytes`, bodies where they are read; the number of connections by `web.max_handshakes` and
 //! `http.max_connections`: one more takes the place of the oldest to which no answer is owed.
 
@@ -9,6 +9,7 @@ use super::answer::Body;
 use super::api::Slot;
 use super::reception::Reception;
 use super::{router, upgrade};
+use crate::net::socket;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -39,12 +40,6 @@ fn builder(reception: &Reception, patience: Duration) -> http1::Builder {
     builder
 }
 
-fn ready_to_serve(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
-    TcpStream::from_std(stream)
-}
-
 /// A handshake, whole: one request, which becomes a WebSocket or is refused.
 pub(crate) async fn serve_web(
     reception: Rc<Reception>,
@@ -53,8 +48,8 @@ pub(crate) async fn serve_web(
     peer: SocketAddr,
 ) {
     let Some(mut seat) = reception.handshakes.take() else { return };
-    let stream = match ready_to_serve(stream) {
-        Ok(stream) => stream,
+    let stream = match socket::adopt(stream, reception.keepalive) {
+        Ok((stream, _)) => stream,
         Err(error) => return log::debug!("{peer}: gone before its handshake: {error}"),
     };
     let service = service_fn(|request| {
@@ -85,8 +80,8 @@ pub(crate) async fn serve_api(reception: Rc<Reception>, stream: std::net::TcpStr
     let Some(mut seat) = reception.connections.take() else {
         return log::debug!("{peer}: too many connections over HTTP");
     };
-    let stream = match ready_to_serve(stream) {
-        Ok(stream) => stream,
+    let stream = match socket::adopt(stream, reception.keepalive) {
+        Ok((stream, _)) => stream,
         Err(error) => return log::debug!("{peer}: gone before it asked: {error}"),
     };
     let pulse = Rc::new(Pulse::new(Rc::clone(&seat.busy)));
@@ -96,6 +91,7 @@ pub(crate) async fn serve_api(reception: Rc<Reception>, stream: std::net::TcpStr
         let (reception, slot) = (&reception, &slot);
         async move {
             let response = router::answer(reception, slot, peer, request).await;
+            busy.begins_to_leave();
             Ok::<_, Infallible>(response.map(|body| Owed { body, _busy: busy }))
         }
     });
@@ -119,8 +115,8 @@ pub(crate) async fn serve_api(reception: Rc<Reception>, stream: std::net::TcpStr
                 stopping = true;
             }
             () = sleep_until(pulse.ends_by(reception.patience(), idle)) => {
-                if pulse.busy.get() {
-                    // The answer is bounded by a time of its own.
+                if pulse.thinking.get() {
+                    // The answer is bounded by a time of its own. Its leaving is not: that is the peer's.
                     pulse.moved.set(Instant::now());
                 } else if Instant::now() >= pulse.ends_by(reception.patience(), idle) {
                     return log::debug!("{peer}: a connection over HTTP was silent for too long");
@@ -135,13 +131,16 @@ struct Pulse {
     begun: Instant,
     moved: Cell<Instant>,
     asked: Cell<bool>,
+    /// An answer is owed, or is leaving: nobody else gets the seat.
     busy: Rc<Cell<bool>>,
+    /// An answer is owed, and has not begun.
+    thinking: Cell<bool>,
 }
 
 impl Pulse {
     fn new(busy: Rc<Cell<bool>>) -> Self {
         let now = Instant::now();
-        Self { begun: now, moved: Cell::new(now), asked: Cell::new(false), busy }
+        Self { begun: now, moved: Cell::new(now), asked: Cell::new(false), busy, thinking: Cell::new(false) }
     }
 
     fn ends_by(&self, first: Duration, idle: Duration) -> Instant {
@@ -156,14 +155,23 @@ impl Busy {
     fn new(pulse: &Rc<Pulse>) -> Self {
         pulse.asked.set(true);
         pulse.busy.set(true);
+        pulse.thinking.set(true);
         pulse.moved.set(Instant::now());
         Self(Rc::clone(pulse))
+    }
+}
+
+impl Busy {
+    fn begins_to_leave(&self) {
+        self.0.thinking.set(false);
+        self.0.moved.set(Instant::now());
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.set(false);
+        self.0.thinking.set(false);
         self.0.moved.set(Instant::now());
     }
 }

@@ -242,6 +242,10 @@ impl Link for WebSocketLink {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if self.writer.has_closed() {
+            // Nothing comes after a close frame.
+            return Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()));
+        }
         ready!(self.poll_urgent(cx))?;
         let room = self.writer.room();
         let written = if room == usize::MAX {
@@ -252,6 +256,10 @@ impl Link for WebSocketLink {
             ready!(Pin::new(&mut self.stream).poll_write(cx, &first[..first.len().min(room)]))?
         };
         self.writer.wrote(pieces, written);
+        // A pong that waited for the end of this frame: nobody may come back for it.
+        if let Poll::Ready(Err(error)) = self.poll_urgent(cx) {
+            return Poll::Ready(Err(error));
+        }
         Poll::Ready(Ok(written))
     }
 

@@ -95,6 +95,11 @@ impl Writer {
         }
     }
 
+    /// Whether the close frame has its place, after which nothing comes.
+    pub(super) fn has_closed(&self) -> bool {
+        self.has_closed
+    }
+
     /// Our own bytes that come next, before any data; empty if data may go.
     pub(super) fn urgent(&mut self) -> &[u8] {
         if self.left == 0 && self.control.is_empty() && !self.has_closed && !self.pongs.is_empty() {

@@ -37,6 +37,11 @@ pub(in crate::session) struct Entering {
 }
 
 impl Entering {
+    /// The account that is about to enter.
+    pub(in crate::session) fn user(&self) -> UserId {
+        self.user
+    }
+
     /// Keeps a delivery until the reply is out. `false` where too many wait.
     pub(in crate::session) fn hold(&mut self, deliver: Deliver, most: usize) -> bool {
         self.held.push(deliver);
@@ -186,13 +191,14 @@ impl Session {
         if quiet {
             return;
         }
-        if let Some(to) = self.account() {
-            for (asker, special) in friend_requests {
-                self.show(Event::FriendRequested { asker, to, special });
-            }
-        }
-        for (group, asker) in join_requests {
-            self.show(Event::JoinRequested { group, asker });
+        let Some(to) = self.account() else { return };
+        let asked = friend_requests.into_iter().map(|(asker, special)| Event::FriendRequested { asker, to, special });
+        let asked = asked.chain(join_requests.into_iter().map(|(group, asker)| Event::JoinRequested { group, asker }));
+        let (dialect, carrier) = (self.dialect.get(), self.link.carrier());
+        // However many they are, they are part of what a login tells.
+        let asked = asked.flat_map(|event| dialect.event(&event, carrier)).collect();
+        if !self.outbox.push_news(asked, self.house.settings.session.outbox_bytes) {
+            self.condemn(ClosingReason::SlowConsumer);
         }
         for change in changes {
             self.membership_changed(change);

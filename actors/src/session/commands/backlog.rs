@@ -3,6 +3,8 @@
 use crate::delivery::Backlog;
 use crate::session::Session;
 use crate::store::{LoadBacklog, Mark};
+use protocol::Outgoing;
+use std::sync::Arc;
 
 /// Rows of one part.
 const ROWS: usize = 256;
@@ -27,11 +29,21 @@ impl Session {
             return;
         }
         let Some(member) = &mut self.member else { return };
-        let last = page.rows.last().map(|(seq, _)| *seq);
-        if !member.feeds.read(after, last, page.more) {
+        let (dialect, carrier) = (self.dialect, self.link.carrier());
+        let length = |what: &Arc<Outgoing>| what.frames(dialect, carrier).iter().map(|f| f.wire().len()).sum::<usize>();
+        // What was read may be longer as it is written. What does not fit is read again when there is room.
+        let room = (self.house.settings.session.outbox_bytes / 2).saturating_sub(self.outbox.queued());
+        let mut bytes = 0;
+        let fits = page.rows.iter().position(|(_, what)| {
+            bytes += what.as_ref().map_or(0, length);
+            bytes > room
+        });
+        let fits = fits.map_or(page.rows.len(), |at| at.max(1));
+        let last = page.rows.get(..fits).and_then(<[_]>::last).map(|(seq, _)| *seq);
+        if !member.feeds.read(after, last, page.more || fits < page.rows.len()) {
             return;
         }
-        for (seq, what) in page.rows {
+        for (seq, what) in page.rows.into_iter().take(fits) {
             let mark = match after {
                 Mark::Inbox(_) => Mark::Inbox(seq),
                 Mark::Group(group, _) => Mark::Group(group, seq),

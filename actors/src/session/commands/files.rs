@@ -19,8 +19,10 @@ impl Session {
         let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
         let origin = self.origin(ticket)?;
         let from = self.member.as_ref()?.me.clone();
-        let offer = OfferFile { from, to, length, name: name.into(), origin };
-        self.house.registry.shard(offer.to.id).do_send(offer);
+        let friends_only = self.manners().customs.friends_only;
+        let first = if friends_only { from.id } else { to.id };
+        let offer = OfferFile { from, to, length, name: name.into(), friends_only, origin };
+        self.house.registry.shard(first).do_send(offer);
         None
     }
 }

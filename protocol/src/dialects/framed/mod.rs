@@ -23,6 +23,12 @@ use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Framed;
 
+/// Whether a packet is the answer to a login that succeeded: for whoever passes packets on without understanding them.
+#[must_use]
+pub fn is_login(packet: &[u8]) -> bool {
+    packet.starts_with(br#"{"command":"login_return","status":"success""#)
+}
+
 impl Dialect for Framed {
     fn name(&self) -> &'static str {
         "framed"
@@ -55,5 +61,22 @@ impl Dialect for Framed {
 
     fn event(&self, event: &Event, carrier: Carrier) -> Frames {
         encode::event(event, carrier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Name, Person, Refusal, Roster, UserId, Verb};
+
+    #[test]
+    fn a_login_is_told_from_everything_else() {
+        let packet = |reply: &Reply| Framed.reply(RequestId(0), reply, Carrier::Message)[0].body();
+        let me = Person { id: UserId(10_000), name: Name::parse("a").unwrap() };
+        let roster = Roster { me, friends: Vec::new(), groups: Vec::new() };
+        assert!(is_login(&packet(&Reply::LoggedIn(Box::new(roster)))));
+        assert!(!is_login(&packet(&Reply::Registered { id: UserId(10_000) })));
+        let refused = Reply::Refused { verb: Verb::Login, refusal: Refusal::WrongPassword, about: None };
+        assert!(!is_login(&packet(&refused)));
     }
 }
