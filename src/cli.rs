@@ -17,7 +17,7 @@ pub struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  hongyan serve                                  on 127.0.0.1:8000, with the database in ./data
+  hongyan serve                                  on 127.0.0.1, with the database in ./data
   hongyan serve --data /srv/chat --set listen.plain.address=0.0.0.0:8000
   hongyan settings > hongyan.toml                every setting, explained; edit what you need
   hongyan serve --settings hongyan.toml";

@@ -1,6 +1,7 @@
 //! Every dialect over every link, in pairs: one community.
 
-use crate::people::{Kind, LISTENERS, News, Person};
+use crate::people::{News, Person};
+use crate::wire::{Kind, LISTENERS, Wire};
 use crate::world::{PATIENCE, Server};
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
@@ -90,24 +91,14 @@ fn the_same_group() {
 fn presence_either_way() {
     each_pair_of_friends(|server, mut a, b| {
         let (b_name, b_kind) = (b.name.clone(), b.kind);
-        let who = Person {
-            kind: b_kind,
-            name: b.name.clone(),
-            id: b.id.clone(),
-            wire: crate::people::Wire::open(server, b_kind),
-        };
+        let who = Person { kind: b_kind, name: b.name.clone(), id: b.id.clone(), wire: Wire::open(server, b_kind) };
         b.leave();
         assert_eq!(a.news(), News::Offline(b_name.clone()));
         let mut b = who;
         b.login();
         assert_eq!(a.news(), News::Online(b_name));
         let (a_name, a_kind) = (a.name.clone(), a.kind);
-        let next = Person {
-            kind: a_kind,
-            name: a.name.clone(),
-            id: a.id.clone(),
-            wire: crate::people::Wire::open(server, a_kind),
-        };
+        let next = Person { kind: a_kind, name: a.name.clone(), id: a.id.clone(), wire: Wire::open(server, a_kind) };
         a.leave();
         assert_eq!(b.news(), News::Offline(a_name.clone()));
         let mut a = next;

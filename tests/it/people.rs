@@ -1,120 +1,9 @@
 //! People who speak any dialect over any link, for tests that mix them. Owns: how each dialect says and hears what all
 //! of them can do. Never: hides an answer: every frame that comes is looked at by a test, in its order.
 
-use crate::world::{PATIENCE, Server};
+use crate::wire::{Kind, Wire};
+use crate::world::Server;
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use tungstenite::{Message, WebSocket};
-
-/// What somebody speaks, over what.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
-    PlainTcp,
-    PlainWeb,
-    FramedTcp,
-    FramedWeb,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::PlainTcp, Self::PlainWeb, Self::FramedTcp, Self::FramedWeb];
-
-    pub(crate) fn is_plain(self) -> bool {
-        matches!(self, Self::PlainTcp | Self::PlainWeb)
-    }
-
-    pub(crate) fn is_web(self) -> bool {
-        matches!(self, Self::PlainWeb | Self::FramedWeb)
-    }
-}
-
-/// Settings with a listener for each kind.
-pub(crate) const LISTENERS: [&str; 3] =
-    ["listen.plainweb.address=127.0.0.1:0", "listen.plainweb.link=websocket", "listen.plainweb.dialect=plain"];
-
-/// One connection, whatever its framing.
-pub(crate) enum Wire {
-    Lines(TcpStream, Vec<u8>),
-    Frames(TcpStream),
-    Web(Box<WebSocket<TcpStream>>),
-}
-
-impl Wire {
-    pub(crate) fn open(server: &Server, kind: Kind) -> Self {
-        let connect = |name: &str| {
-            let stream = TcpStream::connect(server.listener(name)).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream.set_nodelay(true).unwrap();
-            stream
-        };
-        let web = |name: &str| {
-            let url = format!("ws://{}/", server.listener(name));
-            let (socket, _) = tungstenite::client(url, connect(name)).unwrap();
-            Self::Web(Box::new(socket))
-        };
-        match kind {
-            Kind::PlainTcp => Self::Lines(connect("plain"), Vec::new()),
-            Kind::FramedTcp => Self::Frames(connect("framed")),
-            Kind::PlainWeb => web("plainweb"),
-            Kind::FramedWeb => web("web"),
-        }
-    }
-
-    pub(crate) fn say(&mut self, object: &Value) {
-        let text = object.to_string();
-        match self {
-            Self::Lines(stream, _) => stream.write_all(format!("{text}\n").as_bytes()).unwrap(),
-            Self::Frames(stream) => stream.write_all(&frame(text.as_bytes())).unwrap(),
-            Self::Web(socket) => socket.send(Message::text(text)).unwrap(),
-        }
-    }
-
-    /// The next object; `None` once the server has closed.
-    pub(crate) fn hear(&mut self) -> Option<Value> {
-        let text = match self {
-            Self::Lines(stream, kept) => loop {
-                if let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = kept.drain(..=end).collect();
-                    break line;
-                }
-                let mut piece = [0; 4096];
-                match stream.read(&mut piece).unwrap() {
-                    0 => return None,
-                    n => kept.extend_from_slice(&piece[..n]),
-                }
-            },
-            Self::Frames(stream) => {
-                let mut length = [0; 4];
-                match stream.read_exact(&mut length) {
-                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return None,
-                    other => other.unwrap(),
-                }
-                let length = u32::from_le_bytes(length);
-                assert!(length <= 2047, "a frame of {length} bytes does not fit a buffer of 2048");
-                let mut text = vec![0; usize::try_from(length).unwrap()];
-                stream.read_exact(&mut text).unwrap();
-                text
-            }
-            Self::Web(socket) => loop {
-                match socket.read() {
-                    Ok(Message::Text(text)) => break text.as_bytes().to_vec(),
-                    Ok(Message::Ping(_) | Message::Pong(_)) => {
-                        let _ = socket.flush();
-                    }
-                    Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed) => return None,
-                    other => panic!("{other:?}"),
-                }
-            },
-        };
-        Some(serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{error}: {}", text.escape_ascii())))
-    }
-}
-
-/// A frame of the framed dialect.
-pub(crate) fn frame(json: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(json.len()).unwrap();
-    [&length.to_le_bytes()[..], json].concat()
-}
 
 /// What anybody may be told, in the words of no dialect.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -155,6 +44,13 @@ impl Person {
             reply["id"].as_str().unwrap().to_owned()
         };
         let mut person = Self { kind, name: name.to_owned(), id, wire };
+        person.login();
+        person
+    }
+
+    /// The same account on another connection, logged in.
+    pub(crate) fn again(&self, server: &Server, kind: Kind) -> Self {
+        let mut person = Self { kind, name: self.name.clone(), id: self.id.clone(), wire: Wire::open(server, kind) };
         person.login();
         person
     }
@@ -339,12 +235,6 @@ impl Person {
     /// Leaves, by closing in order, and everything that was delivered is received before.
     pub(crate) fn leave(mut self) {
         self.expect_nothing();
-        match self.wire {
-            Wire::Web(mut socket) => {
-                let _ = socket.close(None);
-                while socket.read().is_ok() {}
-            }
-            Wire::Lines(stream, _) | Wire::Frames(stream) => drop(stream),
-        }
+        self.wire.close();
     }
 }

@@ -9,11 +9,11 @@ mod shard;
 pub use presence::{Announced, Presence};
 pub(crate) use shard::address_of;
 pub use shard::{
-    Announce, Attach, Befriended, Committed, Detach, Membership, OfferFile, PolicyChanged, PresenceChanged, Roll,
-    SendPrivate, Shard, Tell,
+    Announce, Attach, Befriended, Committed, Detach, Membership, OfferFile, PassOn, PolicyChanged, PresenceChanged,
+    Roll, SendPrivate, Shard, Tell,
 };
 
-use crate::delivery::{MembershipChanged, Origin};
+use crate::delivery::{Answered, MembershipChanged, Origin};
 use crate::store::Mark;
 use actix::prelude::*;
 use protocol::{Event, Outgoing, UserId};
@@ -54,6 +54,11 @@ impl Registry {
     /// find it later.
     pub fn tell(&self, to: UserId, event: Event, mark: Option<Mark>) {
         self.shard(to).do_send(Tell { to, what: Arc::new(Outgoing::new(event)), mark });
+    }
+
+    /// Answers one of an account's sessions, behind what the account was told before.
+    pub fn answer(&self, user: UserId, origin: Origin, body: Answered) {
+        self.shard(user).do_send(PassOn { origin, body });
     }
 
     /// Tells all sessions of an account that it came into a group or went out.

@@ -97,6 +97,16 @@ pub struct Tell {
     pub mark: Option<Mark>,
 }
 
+/// An answer that must not overtake what the account was told before.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PassOn {
+    /// Whose question.
+    pub origin: Origin,
+    /// The answer.
+    pub body: Answered,
+}
+
 /// An account came into a group or went out.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -238,6 +248,14 @@ impl Handler<Tell> for Shard {
 
     fn handle(&mut self, Tell { to, what, mark }: Tell, _: &mut Context<Self>) {
         self.deliver(to, &what, mark);
+    }
+}
+
+impl Handler<PassOn> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, PassOn { origin, body }: PassOn, _: &mut Context<Self>) {
+        origin.answer(body);
     }
 }
 

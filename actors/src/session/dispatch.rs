@@ -93,7 +93,7 @@ impl Session {
         if matches!(command.verb(), Verb::Register | Verb::Login) {
             return Ok(());
         }
-        if self.visitor && !matches!(command.verb(), Verb::ListFriends | Verb::Ping) {
+        if self.visitor && !matches!(command.verb(), Verb::ListFriends | Verb::Logout | Verb::Ping) {
             return Err(Refusal::NotOverHttp);
         }
         match (&self.member, claim) {

@@ -304,6 +304,7 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         let peer = self.link.peer().map(|address| address.ip().to_canonical());
+        log::debug!("session {:016x}: {:?} from {:?}", self.id.0, self.dialect, self.link.peer());
         self.handle =
             Some(Arc::new(SessionHandle::new(self.id, self.dialect, self.link.carrier(), peer, ctx.address())));
         ctx.spawn(Pump);

@@ -102,7 +102,7 @@ impl Session {
 
     fn turn(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
         self.advance_reading(cx)?;
-        let had_credit = self.has_credit();
+        let (had_credit, had_room) = (self.has_credit(), self.has_room());
         if !had_credit {
             // The rest of a request may have come and is not read yet: its time begins when it is.
             self.clock.midway_since = None;
@@ -114,7 +114,7 @@ impl Session {
         }
         // Only now is it known how much room there is, and nothing else may come to wake this session.
         self.read_on();
-        if !had_credit && self.has_credit() {
+        if (!had_credit && self.has_credit()) || (!had_room && self.has_room()) {
             cx.waker().wake_by_ref();
         }
         self.advance_ending(cx)
@@ -125,14 +125,21 @@ impl Session {
         self.next.is_none()
             && self.pending.is_none()
             && self.answers.len() < self.house.settings.session.window
-            && self.outbox.queued() <= self.house.settings.session.outbox_bytes / 2
+            && self.has_room()
+    }
+
+    /// Whether the peer reads what it gets, so that there may be more.
+    fn has_room(&self) -> bool {
+        self.outbox.queued() <= self.house.settings.session.outbox_bytes / 2
     }
 
     fn advance_reading(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
         if self.ending.is_deaf() {
             return Ok(());
         }
-        self.take_up_next();
+        if self.has_room() {
+            self.take_up_next();
+        }
         self.decode_parked();
         let mut buffer = BUFFER.take().unwrap_or_else(|| vec![0; SCRATCH].into_boxed_slice());
         let result = self.read(cx, &mut buffer);
@@ -158,6 +165,10 @@ impl Session {
                 Poll::Ready(Ok(Arrival::Message(message))) => {
                     self.heard();
                     self.decode(&message);
+                    if message.is_empty() {
+                        // A message all the same.
+                        self.decode_once(&mut &message[..]);
+                    }
                 }
                 Poll::Ready(Ok(Arrival::End)) => {
                     if let Some(member) = &mut self.member {
@@ -210,13 +221,17 @@ impl Session {
                 self.parked = input.to_vec();
                 break;
             }
-            match self.decoder.decode(&mut input) {
-                Decoded::Need => {}
-                Decoded::Request(request) => self.take_up(request),
-                Decoded::Mistake(mistake) => self.mistaken(&mistake),
-            }
+            self.decode_once(&mut input);
         }
         self.note_midway();
+    }
+
+    fn decode_once(&mut self, input: &mut &[u8]) {
+        match self.decoder.decode(input) {
+            Decoded::Need => {}
+            Decoded::Request(request) => self.take_up(request),
+            Decoded::Mistake(mistake) => self.mistaken(&mistake),
+        }
     }
 
     /// Notes since when part of a request has been awaited.
@@ -259,6 +274,7 @@ impl Session {
         })?;
         if !asked && self.outbox.awaits_receipt() {
             self.clock.probed_since = Some(now);
+            self.clock.unacknowledged = self.link.unacknowledged().unwrap_or(0);
             if let Some(member) = &mut self.member {
                 member.receipts.seal();
             }

@@ -22,6 +22,8 @@ pub(super) struct Clock {
     pub(super) nudged: Option<Instant>,
     /// Since when the peer has been owing an answer to what it has.
     pub(super) probed_since: Option<Instant>,
+    /// Bytes that the peer's system had not acknowledged when that was last looked at.
+    pub(super) unacknowledged: usize,
     pub(super) ends_by: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -36,6 +38,7 @@ impl Clock {
             receipts_at: now,
             nudged: None,
             probed_since: None,
+            unacknowledged: 0,
             ends_by: None,
             alarm: None,
         }
@@ -54,6 +57,9 @@ impl Session {
         if due(self.clock.ends_by) {
             self.ending = Ending::Gone;
             return;
+        }
+        if due(self.receipt_overdue()) && self.is_getting_on() {
+            self.clock.probed_since = Some(now);
         }
         if due(self.frame_due()) || due(self.login_due()) || due(self.idle_due()) || due(self.receipt_overdue()) {
             return self.condemn(ClosingReason::TimedOut);
@@ -126,6 +132,13 @@ impl Session {
             return receipts.due_to_store(self.clock.receipts_at, flush);
         }
         receipts.due(self.clock.receipts_at, flush, patience)
+    }
+
+    /// Whether the question is still on its way, behind what lies in the systems' buffers, and comes nearer.
+    fn is_getting_on(&mut self) -> bool {
+        let before = self.clock.unacknowledged;
+        self.clock.unacknowledged = self.link.unacknowledged().unwrap_or(0);
+        self.clock.unacknowledged < before
     }
 
     /// A peer that can be asked and does not answer is dead.

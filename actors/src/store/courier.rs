@@ -121,8 +121,18 @@ impl Courier {
             | Outcome::Posted { .. }
             | Outcome::Advanced => {}
         }
-        if let Some(origin) = origin {
-            origin.answer(Answered::Done(Box::new(outcome)));
+        let Some(origin) = origin else { return };
+        // What the asker was told before, by way of its shard, must not be overtaken by the answer: of two who ask each
+        // other at once, one is asked first and has a friend then.
+        let asker = match &outcome {
+            Outcome::Befriended { from, .. } | Outcome::FriendAsked { from, .. } => Some(from.id),
+            Outcome::FriendAnswered { user, .. } | Outcome::Unfriended { user, .. } => Some(user.id),
+            _ => None,
+        };
+        let body = Answered::Done(Box::new(outcome));
+        match asker {
+            Some(asker) => registry.answer(asker, origin, body),
+            None => origin.answer(body),
         }
     }
 

@@ -141,7 +141,6 @@ fn a_visitor_is_not_online_and_takes_nothing_along() {
         let others = [
             private("b", "a", "no"),
             r#"{"cmd":"get_group","user":"b"}"#.to_owned(),
-            r#"{"cmd":"offline","user":"b"}"#.to_owned(),
             r#"{"cmd":"remove_friend","user":"b","friend":"a"}"#.to_owned(),
         ];
         for other in others {

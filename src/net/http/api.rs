@@ -7,9 +7,10 @@
 //! cookie nor the connection gives it.
 
 use super::answer::{self, BUSY, Body, NO_OBJECT, TOO_LARGE, TOO_SLOW};
+use super::connection::Busy;
 use super::origin::Verdict;
 use super::reception::Reception;
-use super::visitors::{Token, Visitor};
+use super::visitors::{Token, Unanswered, Visitor};
 use crate::chat::Admission;
 use crate::net::inproc;
 use actors::session::link::Link;
@@ -46,6 +47,7 @@ pub(super) async fn serve(
     peer: SocketAddr,
     verdict: &Verdict,
     request: Request<Incoming>,
+    busy: &Busy,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let headers = head.headers;
@@ -57,6 +59,8 @@ pub(super) async fn serve(
         Ok(Err(refusal)) => return refusal,
         Err(_) => return answer::json(StatusCode::REQUEST_TIMEOUT, TOO_SLOW),
     };
+    // Not before: whoever is slow to ask has no right to a seat.
+    busy.owes();
     if body.is_empty() {
         return answer::json(StatusCode::BAD_REQUEST, NO_OBJECT);
     }
@@ -68,14 +72,24 @@ pub(super) async fn serve(
         Shown::Nothing => None,
     };
     let visitor = known.unwrap_or_else(|| visit(reception, peer));
-    let Some(frame) = visitor.ask(body, reception.answer_timeout).await else {
-        return answer::json(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+    let frame = match visitor.ask(body, reception.answer_timeout).await {
+        Ok(frame) => frame,
+        Err(Unanswered::Late) => return answer::json(StatusCode::SERVICE_UNAVAILABLE, BUSY),
+        Err(Unanswered::Gone) => return forgotten(),
     };
     let logged_in = framed::is_login(&frame);
     let mut response = answer::json(StatusCode::OK, frame);
     if logged_in {
         keep(reception, slot, by_connection, visitor, &mut response);
     }
+    response
+}
+
+/// Nobody is logged in here any more, and `logout` has no reply.
+fn forgotten() -> Response<Body> {
+    let mut response = answer::text(StatusCode::NO_CONTENT, "");
+    let cookie = const { HeaderValue::from_static("hongyan=; Max-Age=0; HttpOnly; SameSite=Strict; Path=/") };
+    response.headers_mut().insert(SET_COOKIE, cookie);
     response
 }
 

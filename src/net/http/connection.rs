@@ -90,7 +90,7 @@ pub(crate) async fn serve_api(reception: Rc<Reception>, stream: std::net::TcpStr
         let busy = Busy::new(&pulse);
         let (reception, slot) = (&reception, &slot);
         async move {
-            let response = router::answer(reception, slot, peer, request).await;
+            let response = router::answer(reception, slot, peer, request, &busy).await;
             busy.begins_to_leave();
             Ok::<_, Infallible>(response.map(|body| Owed { body, _busy: busy }))
         }
@@ -148,21 +148,25 @@ impl Pulse {
     }
 }
 
-/// While the server owes an answer.
-struct Busy(Rc<Pulse>);
+/// One request, from its headers to the end of its answer.
+pub(super) struct Busy(Rc<Pulse>);
 
 impl Busy {
     fn new(pulse: &Rc<Pulse>) -> Self {
         pulse.asked.set(true);
-        pulse.busy.set(true);
-        pulse.thinking.set(true);
         pulse.moved.set(Instant::now());
         Self(Rc::clone(pulse))
     }
-}
 
-impl Busy {
+    /// The request is here, whole or as far as it has to be: now it is the server's turn.
+    pub(super) fn owes(&self) {
+        self.0.busy.set(true);
+        self.0.thinking.set(true);
+        self.0.moved.set(Instant::now());
+    }
+
     fn begins_to_leave(&self) {
+        self.0.busy.set(true);
         self.0.thinking.set(false);
         self.0.moved.set(Instant::now());
     }

@@ -8,9 +8,12 @@ use hyper::HeaderMap;
 use hyper::header::{HOST, HeaderValue, ORIGIN};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// Foreign origins that are told in the log, each once. Beyond that somebody is playing.
+/// Foreign origins that are told in the log in an hour, each once. Beyond that somebody is playing.
 const TOLD: usize = 32;
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The list, typed.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -42,9 +45,10 @@ pub(crate) fn parse(text: &str) -> Result<List, String> {
     for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         match word {
             "same" => list.same = true,
-            "*" => list.any = true,
+            // Opening up to every page must not take anything from our own.
+            "*" => (list.any, list.same) = (true, true),
             "null" => list.listed.push(word.to_owned()),
-            origin if is_origin(origin) => list.listed.push(origin.to_ascii_lowercase()),
+            origin if is_origin(origin) => list.listed.push(as_browsers_say(origin)),
             _ => {
                 return Err(format!(
                     "must be \"same\", \"null\", \"*\" or origins as browsers write them, such as \
@@ -60,6 +64,15 @@ pub(crate) fn parse(text: &str) -> Result<List, String> {
 
 fn is_origin(text: &str) -> bool {
     host_of(text).is_some_and(|host| !host.is_empty()) && text.is_ascii() && !text.contains(['*', '"', ' '])
+}
+
+/// Browsers write origins in small letters, and leave out the port that goes without saying.
+fn as_browsers_say(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    let plain = [("https://", ":443"), ("http://", ":80")]
+        .iter()
+        .find_map(|(scheme, port)| origin.strip_suffix(port).filter(|rest| rest.starts_with(scheme)));
+    plain.map_or_else(|| origin.clone(), str::to_owned)
 }
 
 /// The host in an origin of the web; without its port.
@@ -88,12 +101,13 @@ fn is_same_host(one: &str, other: &str) -> bool {
 /// The judge.
 pub(crate) struct Origins {
     list: List,
-    told: RefCell<BTreeSet<String>>,
+    /// Who was told of in this hour, and when it began.
+    told: RefCell<(BTreeSet<String>, Instant)>,
 }
 
 impl Origins {
     pub(crate) fn new(list: List) -> Self {
-        Self { list, told: RefCell::default() }
+        Self { list, told: RefCell::new((BTreeSet::new(), Instant::now())) }
     }
 
     /// Judges a request by its headers, and says in the log which origin was turned away.
@@ -116,10 +130,17 @@ impl Origins {
     }
 
     fn tell(&self, origin: &str) {
-        let mut told = self.told.borrow_mut();
+        let (told, since) = &mut *self.told.borrow_mut();
+        if since.elapsed() >= HOUR {
+            told.clear();
+            *since = Instant::now();
+        }
         let short: String = crate::text::one_line(origin).chars().take(200).collect();
         if told.len() < TOLD && told.insert(short.clone()) {
             log::info!("turned a page of {short} away; if it is yours, add its origin to web.origins");
+            if told.len() == TOLD {
+                log::info!("turned pages of {TOLD} origins away within an hour; no more of them are told in this hour");
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::answer::{self, Body};
 use super::api::{self, Slot};
+use super::connection::Busy;
 use super::files;
 use super::origin::Verdict;
 use super::reception::Reception;
@@ -21,12 +22,13 @@ pub(super) async fn answer(
     slot: &Slot,
     peer: SocketAddr,
     request: Request<Incoming>,
+    busy: &Busy,
 ) -> Response<Body> {
     let verdict = reception.origins.judge(request.headers());
     if verdict == Verdict::Foreign {
         return answer::text(StatusCode::FORBIDDEN, "this page's origin is not in web.origins\n");
     }
-    let mut response = route(reception, slot, peer, &verdict, request).await;
+    let mut response = route(reception, slot, peer, &verdict, request, busy).await;
     allow(&verdict, &mut response);
     response
 }
@@ -37,14 +39,19 @@ async fn route(
     peer: SocketAddr,
     verdict: &Verdict,
     request: Request<Incoming>,
+    busy: &Busy,
 ) -> Response<Body> {
     let path = request.uri().path();
     match (path, request.method()) {
-        ("/api", &Method::POST) => api::serve(reception, slot, peer, verdict, request).await,
+        ("/api", &Method::POST) => api::serve(reception, slot, peer, verdict, request, busy).await,
         ("/api", &Method::OPTIONS) => preflight("POST, OPTIONS"),
         ("/api", _) => other_method("POST, OPTIONS"),
         (path, &Method::OPTIONS) if path.starts_with(WEB_PATH) => preflight("GET, PUT, OPTIONS"),
-        (path, _) if path.starts_with(WEB_PATH) => files::serve(&reception.files, request).await.map(Body::new),
+        (path, _) if path.starts_with(WEB_PATH) => {
+            // Who has a token is served; who has none is answered at once.
+            busy.owes();
+            files::serve(&reception.files, request).await.map(Body::new)
+        }
         _ => answer::text(StatusCode::NOT_FOUND, "nothing is here; the api is POST /api\n"),
     }
 }

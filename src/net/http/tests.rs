@@ -284,9 +284,12 @@ fn a_session_without_an_answer_is_told_as_busy_and_replaced() {
         let house = open(false, &[("session.answer_timeout_s", "1")]);
         let mut client = Browser::new(&house).await;
         client.post("", "login x").await;
-        for silent in ["silent", "bye"] {
-            let said = client.post("", silent).await;
-            assert_eq!((said.status, said.body.contains("server busy")), (503, true), "{silent}");
+        // One that ends without a word has been asked to, as by `logout`.
+        for (word, status) in [("silent", 503), ("bye", 204)] {
+            let said = client.post("", word).await;
+            assert_eq!((said.status, said.body.contains("server busy")), (status, status == 503), "{word}");
+            let cookie = said.header("set-cookie").unwrap_or_default();
+            assert_eq!(cookie.starts_with("hongyan=; Max-Age=0"), status == 204, "{cookie}");
             assert_eq!(client.post("", "who").await.body, NOBODY);
             client.post("", "login x").await;
         }
@@ -296,7 +299,7 @@ fn a_session_without_an_answer_is_told_as_busy_and_replaced() {
 #[test]
 fn connections_are_bounded_in_time_and_number() {
     run(async {
-        let sets = [("web.handshake_timeout_s", "1"), ("http.idle_timeout_s", "1"), ("http.max_connections", "2")];
+        let sets = [("web.handshake_timeout_s", "1"), ("http.idle_timeout_s", "2"), ("http.max_connections", "2")];
         let house = open(false, &sets);
         let mut dripping = Browser::new(&house).await;
         dripping.raw(b"POST /api HT").await;

@@ -66,8 +66,8 @@ impl Visitor {
     }
 
     /// Asks, in turn, and waits for the answer. `None`: there is none, or not within `patience`, and the session ends.
-    pub(super) async fn ask(&self, question: Bytes, patience: Duration) -> Option<Bytes> {
-        tokio::time::timeout(patience, async {
+    pub(super) async fn ask(&self, question: Bytes, patience: Duration) -> Result<Bytes, Unanswered> {
+        let answered = tokio::time::timeout(patience, async {
             let _turn = self.turn.lock().await;
             self.caller.skip();
             let mut abandoned = Abandoned(Some(&self.caller));
@@ -77,14 +77,26 @@ impl Visitor {
             let answer = self.caller.hear().await?;
             abandoned.0 = None;
             Some(answer)
-        })
-        .await
-        .ok()?
+        });
+        match answered.await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(Unanswered::Gone),
+            Err(_) => Err(Unanswered::Late),
+        }
     }
 
     pub(super) fn is_gone(&self) -> bool {
         self.caller.is_closed()
     }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unanswered {
+    /// It did not come in time.
+    Late,
+    /// The session has ended, as `logout` asks it to, without a word.
+    Gone,
 }
 
 struct Kept {
@@ -195,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_question_without_an_answer_ends_its_session() {
         let (visitor, _link) = visitor();
-        assert_eq!(visitor.ask("?".into(), Duration::from_secs(1)).await, None);
+        assert_eq!(visitor.ask("?".into(), Duration::from_secs(1)).await, Err(super::Unanswered::Late));
         assert!(visitor.is_gone(), "a late answer would be the next one's");
     }
 }

@@ -37,6 +37,11 @@ impl Gate {
         self.senders.iter().any(|sender| self.receivers.contains(sender))
     }
 
+    /// Whether one side has a token and the other comes through the port, where an address is all that speaks for it.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.senders.is_empty() != self.receivers.is_empty()
+    }
+
     /// What a connection from there may be; `None`: a stranger. IPv4 addresses mapped into IPv6 count as IPv4.
     pub(super) fn role(&self, peer: IpAddr) -> Option<Role> {
         let peer = peer.to_canonical();

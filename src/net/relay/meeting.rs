@@ -6,7 +6,8 @@
 //! nobody else has come for `settle`: with a third one, one of them is a stranger who may be either, so the transfer
 //! ends and nobody gets a byte. A connection that closes has no place any more, so that a port scanner ends nothing.
 //! A side that comes over HTTP has shown its token: its place is its own, and no connection to the port gets it. If
-//! it goes again the transfer ends, since nobody can come in its stead.
+//! it goes again the transfer ends, since nobody can come in its stead. The other side, at the port, is then trusted only
+//! after nobody else has come from its address for `settle`, as above.
 
 use super::arrivals::{Arrival, Arrivals};
 use super::buffer::{Filled, Mover};
@@ -98,9 +99,14 @@ impl<'a> Meeting<'a> {
         }
     }
 
+    /// Whether somebody may be here who only shares an address with a side.
+    fn is_doubtful(&self) -> bool {
+        self.gate.is_shared() || self.gate.is_mixed()
+    }
+
     /// When the two that are here may be trusted.
     fn settles(&self) -> Instant {
-        let wait = if self.gate.is_shared() { self.plan.settle } else { Duration::ZERO };
+        let wait = if self.is_doubtful() { self.plan.settle } else { Duration::ZERO };
         self.complete.unwrap_or(self.opened) + wait
     }
 
@@ -201,6 +207,10 @@ impl<'a> Meeting<'a> {
             Role::Receiver => RECEIVER,
             Role::Sender | Role::Either => SENDER,
         };
+        if !is_vacant(&place) && self.gate.is_mixed() && !self.settled {
+            log::debug!("relay {ticket}: {peer} is a second {role:?}, and nobody knows which is the true one");
+            return Err(RelayEnd::Broken);
+        }
         if !is_vacant(&place) {
             log::debug!("relay {ticket}: {peer} is a second {role:?}, closed");
             return Ok(());
@@ -215,7 +225,7 @@ impl<'a> Meeting<'a> {
         self.seats[place] = Some(seat);
         if self.seats.iter().all(Option::is_some) {
             self.complete = Some(Instant::now());
-            self.settled = !self.gate.is_shared();
+            self.settled = !self.is_doubtful();
         }
     }
 

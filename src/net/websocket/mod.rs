@@ -28,7 +28,7 @@ mod reader;
 mod tests;
 mod writer;
 
-use crate::net::socket;
+use crate::net::{outq, socket};
 use actors::session::link::{Arrival, Closing, Link};
 use bytes::{Buf, Bytes};
 use protocol::{Carrier, ClosingReason, Frame};
@@ -36,6 +36,7 @@ use reader::{Breach, Found, Reader};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -311,6 +312,6 @@ impl Link for WebSocketLink {
     }
 
     fn unacknowledged(&self) -> Option<usize> {
-        None
+        outq::unacknowledged(self.stream.as_fd())
     }
 }

@@ -63,9 +63,6 @@ impl FramedDecoder {
     /// One whole message.
     fn message(&mut self, input: &mut &[u8]) -> Option<Result<Request, Mistake>> {
         let message = std::mem::take(input);
-        if message.is_empty() {
-            return None;
-        }
         if message.len() > self.limits.frame_bytes {
             let most = self.limits.frame_bytes;
             return Some(Err(mistake(MistakeKind::TooLarge, format!("a message of more than {most} bytes"))));
