@@ -1,7 +1,7 @@
 //! What the store costs: a synced batch of private messages, a page of history, a login.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on says where by failing there")]
 
-use actors::settings::{FriendSettings, GroupSettings, InboxSettings, StorageSettings, Sync};
+use actors::settings::{FriendSettings, GroupSettings, InboxSettings, Span, StorageSettings, Sync};
 use actors::store::{Conversation, Ledger, LedgerSettings, Op, Outcome};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -27,7 +27,7 @@ fn open() -> (Ledger, TempDir) {
             min_free_bytes: 16 << 20,
             max_open_files: 512,
         },
-        friend: FriendSettings { max: 2000, max_requests: 200, request_ttl_days: 7 },
+        friend: FriendSettings { max: 2000, max_requests: 200, request_ttl: Span(Duration::from_secs(7 * 24 * 3600)) },
         group: GroupSettings {
             max_members: 20_000,
             max_per_account: 500,

@@ -1,7 +1,9 @@
 //! The settings of the actors, as typed values: one struct per section of `settings.toml`, where every key is
 //! explained. Owns: shapes and types. Never: reads a file (the binary does), and has no defaults of its own.
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// All sections that actors use.
@@ -78,13 +80,48 @@ pub enum Consent {
     Always,
 }
 
+/// A length of time as settings write it: a whole number and `s`, `m`, `h` or `d`. From a second to a hundred years.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RIGHT: &str =
+            "must be a whole number and one of s, m, h and d, such as \"7d\", from \"1s\" to \"36500d\"";
+        const DAY_S: u64 = 24 * 3600;
+        let unit = text.chars().next_back().ok_or(RIGHT)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => DAY_S,
+            _ => return Err(RIGHT),
+        };
+        let number = &text[..text.len() - 1];
+        // `parse` would take a sign.
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(RIGHT);
+        }
+        let span = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds));
+        span.filter(|span| (1..=36_500 * DAY_S).contains(span)).map(|span| Self(Duration::from_secs(span))).ok_or(RIGHT)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// `[friend]`
 #[derive(Clone, Debug, Deserialize)]
 #[allow(missing_docs, reason = "settings.toml explains each")]
 pub struct FriendSettings {
     pub max: usize,
     pub max_requests: usize,
-    pub request_ttl_days: u64,
+    pub request_ttl: Span,
 }
 
 /// `[group]`
@@ -192,6 +229,22 @@ impl FriendSettings {
     /// How long a request waits for an answer.
     #[must_use]
     pub fn request_ttl(&self) -> Duration {
-        Duration::from_secs(self.request_ttl_days.saturating_mul(24 * 3600))
+        self.request_ttl.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Span;
+    use std::time::Duration;
+
+    #[test]
+    fn spans_are_written_with_a_unit() {
+        for (text, seconds) in [("1s", 1), ("90s", 90), ("2m", 120), ("3h", 10_800), ("7d", 604_800)] {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_secs(seconds))), "{text}");
+        }
+        for text in ["", "7", "d", "0s", "-1d", "+1d", "1.5h", "7 d", "7D", "7天", "36501d", "99999999999999999999d"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
     }
 }

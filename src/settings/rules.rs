@@ -3,6 +3,7 @@
 
 use super::format;
 use crate::text;
+use actors::settings::Span;
 use protocol::DIALECTS;
 
 /// The keys of every `[listen.NAME]`.
@@ -54,7 +55,6 @@ pub(super) const RANGES: &[Range] = &[
     range("auth.attempts_per_minute", 1, 1_000_000, "without one a mistyped password locks an address out for good"),
     range("friend.max", 1, 1_000_000, "friends are listed in one reply"),
     range("friend.max_requests", 1, 1_000_000, "without one nobody can ask"),
-    range("friend.request_ttl_days", 1, 36_500, "a hundred years"),
     range("group.max_members", 1, 10_000_000, "a group has its owner at least"),
     range("group.max_per_account", 1, 1_000_000, "groups are listed in one reply"),
     range("group.max_requests", 1, 1_000_000, "without one nobody can ask"),
@@ -123,6 +123,9 @@ pub(super) fn keep(path: &[String], value: &toml::Value) -> Result<(), String> {
             ("log.filter", _) => format::log_filter(value),
             ("http.address", _) => format::listen_address(value),
             ("web.origins", _) => crate::net::http::origin::parse(value).map(|_| ()),
+            ("friend.request_ttl", _) => {
+                value.parse::<Span>().map(|_| ()).map_err(|right| format!("{right}, and is {}", quoted(value)))
+            }
             ("relay.bind", _) => format::ip(value),
             ("relay.ports", _) => format::parse_ports(value).map(|_| ()),
             (_, [listen, _, key]) if listen == "listen" => match key.as_str() {

@@ -128,7 +128,7 @@ fn requests_and_answers_outlive_the_server() {
 #[test]
 fn an_expired_request_is_gone() {
     let mut settings = settings();
-    settings.friend.request_ttl_days = 0; // the time of day is not the test's to pause
+    settings.friend.request_ttl = actors::settings::Span(std::time::Duration::ZERO); // the time of day is not the test's to pause
     in_world_with(settings, |world| async move {
         let b = enter_shy(&world, "b").await;
         let a = world.enter("a").await;

@@ -1,6 +1,6 @@
 //! A ledger in a folder of its own, and short words for what tests do with it.
 
-use actors::settings::{FriendSettings, GroupSettings, InboxSettings, StorageSettings, Sync};
+use actors::settings::{FriendSettings, GroupSettings, InboxSettings, Span, StorageSettings, Sync};
 use actors::store::space::Space;
 use actors::store::{GroupCard, Ledger, LedgerSettings, Op, OpenError, Outcome, Reader};
 use protocol::{Body, FriendPolicy, GroupId, JoinPolicy, MessagePolicy, Name, Refusal, Seq, UserId};
@@ -26,7 +26,11 @@ pub(crate) fn settings() -> LedgerSettings {
             min_free_bytes: 0,
             max_open_files: 64,
         },
-        friend: FriendSettings { max: 3, max_requests: 2, request_ttl_days: 7 },
+        friend: FriendSettings {
+            max: 3,
+            max_requests: 2,
+            request_ttl: Span(std::time::Duration::from_secs(7 * 24 * 3600)),
+        },
         group: GroupSettings { max_members: 3, max_per_account: 3, max_requests: 2, catch_up: 100, passivate_s: 60 },
         inbox: InboxSettings { max: 5 },
     }
