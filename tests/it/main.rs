@@ -26,6 +26,7 @@ mod pacing;
 mod people;
 mod presence;
 mod process;
+mod qt;
 mod slow;
 mod stream;
 mod web;

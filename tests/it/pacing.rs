@@ -1,11 +1,12 @@
 //! Clients that take whatever one read returns for one object lose none.
 
-use crate::world::{Read1, Server};
+use crate::qt::Read1;
+use crate::world::Server;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-fn login(qt: &mut crate::world::QtClient, name: &str) {
+fn login(qt: &mut crate::qt::QtClient, name: &str) {
     qt.say(&format!(r#"{{"cmd":"register","user":"{name}","password":"11111"}}"#));
     qt.expect(r#"{"cmd":"register_reply","result":"success"}"#);
     qt.say(&format!(r#"{{"cmd":"login","user":"{name}","password":"11111"}}"#));

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod framed;
+mod framed_edges;
 mod friends;
 mod groups;
 mod login;
