@@ -8,13 +8,16 @@ FUZZ_S ?= 60
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check bench fuzz
+.PHONY: help setup setup-python build run test check bench fuzz
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what building needs (does nothing where it is there)
 	@scripts/setup
+
+setup-python: ## install what the test of the Python client needs, beside the build (does nothing where it is there)
+	@scripts/setup-python
 
 build: setup ## build the server: target/release/hongyan
 	$(CARGO) build --release
@@ -22,7 +25,7 @@ build: setup ## build the server: target/release/hongyan
 run: setup ## build and start the server on its embedded store; ARGS="..." is passed on
 	$(CARGO) run --release -- serve $(ARGS)
 
-test: setup ## run every test
+test: setup setup-python ## run every test
 	$(CARGO) test --release --workspace
 
 check: setup ## formatting, lints as errors, licences and sources of dependencies

@@ -9,6 +9,7 @@ use hongyan::net::relay::{Mover, TcpRelays};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,6 +69,7 @@ fn plan(ticket: u64, length: u64) -> RelayPlan {
         buffer_bytes: 256 * 1024,
         timeout: Duration::from_secs(10),
         settle: Duration::from_millis(1),
+        moved: Arc::default(),
     }
 }
 

@@ -34,20 +34,21 @@ async fn main() -> io::Result<()> {
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
     shake_hands(&mut stream).await?;
-    let mut link = WebSocketLink::open(stream.into_std()?, Duration::from_secs(60), Bytes::new(), MOST)?;
+    let mut link = WebSocketLink::open(stream.into_std()?, Duration::from_secs(60), Bytes::new(), MOST, true)?;
     let mut scratch = vec![0; 64 * 1024];
     loop {
         match poll_fn(|cx| link.poll_read(cx, &mut scratch)).await? {
-            Arrival::Message(message) => say(&mut link, message).await?,
+            Arrival::Message(message) => say(&mut link, Frame::new(message, 0, 0)).await?,
+            Arrival::Binary(message) => say(&mut link, Frame::new(message, 0, 0).binary()).await?,
             Arrival::End => return poll_fn(|cx| link.poll_close(cx)).await,
             Arrival::Bytes(_) | Arrival::Receipt(_) => {}
         }
     }
 }
 
-async fn say(link: &mut WebSocketLink, message: Bytes) -> io::Result<()> {
+async fn say(link: &mut WebSocketLink, frame: Frame) -> io::Result<()> {
     let mut pieces = VecDeque::new();
-    link.pack(&Frame::new(message, 0, 0), &mut pieces);
+    link.pack(&frame, &mut pieces);
     while let Some(mut piece) = pieces.pop_front() {
         while !piece.is_empty() {
             let n = poll_fn(|cx| link.poll_write(cx, &[IoSlice::new(&piece)])).await?;

@@ -2,6 +2,7 @@
 //! real one. Never: a socket of its own.
 
 use crate::exit::{Exit, Failure};
+use crate::mail::Carrier;
 use crate::net::relay::{Doors, Mover, TcpRelays};
 use crate::settings::Settings;
 use actors::house::Death;
@@ -54,12 +55,14 @@ pub fn start(settings: &Settings, accept_loss: bool) -> Result<Rc<dyn Chat>, Fai
     let relays = TcpRelays::start(Mover::default())
         .map_err(|error| Failure::new(Exit::ActorDied, format!("the system gives no thread for transfers: {error}")))?;
     let doors = relays.doors();
+    let mails = Carrier::start(&settings.chat.mail, &settings.server.data)?;
     let (tell, death) = watch::channel(None);
     let system = ChatSystem::start(Start {
         settings: settings.chat.clone(),
         data: &settings.server.data,
         accept_loss,
         relays: Arc::new(relays),
+        mails: Arc::new(mails),
         on_death: Box::new(move |death| {
             tell.send_replace(Some(death));
         }),

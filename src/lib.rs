@@ -11,6 +11,7 @@ pub mod exit;
 pub mod folder;
 pub mod limits;
 pub mod logging;
+pub mod mail;
 pub mod net;
 pub mod serve;
 pub mod settings;

@@ -1,7 +1,7 @@
 //! What the store costs: a synced batch of private messages, a page of history, a login.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on says where by failing there")]
 
-use actors::settings::{FriendSettings, GroupSettings, InboxSettings, Span, StorageSettings, Sync};
+use actors::settings::{ActorSettings, FriendSettings, GroupSettings, InboxSettings, Span, StorageSettings, Sync};
 use actors::store::{Conversation, Ledger, LedgerSettings, Op, Outcome};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -27,15 +27,22 @@ fn open() -> (Ledger, TempDir) {
             min_free_bytes: 16 << 20,
             max_open_files: 512,
         },
-        friend: FriendSettings { max: 2000, max_requests: 200, request_ttl: Span(Duration::from_secs(7 * 24 * 3600)) },
+        friend: FriendSettings {
+            max: 2000,
+            max_requests: 200,
+            max_blocked: 1000,
+            request_ttl: Span(Duration::from_secs(7 * 24 * 3600)),
+        },
         group: GroupSettings {
             max_members: 20_000,
             max_per_account: 500,
             max_requests: 200,
+            max_managers: 20,
             catch_up: 100,
             passivate_s: 60,
         },
         inbox: InboxSettings { max: u64::MAX },
+        ..LedgerSettings::from(&toml::from_str::<ActorSettings>(include_str!("../../settings.toml")).unwrap())
     };
     // In the target folder, not in /tmp, which is often memory: a sync there costs nothing.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -57,12 +64,12 @@ fn people(ledger: &mut Ledger) -> Vec<UserId> {
         .collect();
     for a in 0..100 {
         for b in (a + 1..100).filter(|b| a == 0 || (a + b) % 3 == 0) {
-            stage(Op::Befriend { from: people[a], to: people[b], special: false });
+            stage(Op::Befriend { from: people[a], to: people[b], special: false, reason: Box::default() });
         }
     }
     for n in 0..20 {
         let name = Name::parse(&format!("group{n}")).unwrap();
-        stage(Op::CreateGroup { owner: people[0], name, join: JoinPolicy::Open });
+        stage(Op::CreateGroup { owner: people[0], name: Some(name), join: JoinPolicy::Open, about: Box::default() });
     }
     ledger.commit(NOW).unwrap();
     people
@@ -72,7 +79,7 @@ fn message(people: &[UserId], n: usize) -> Op {
     let body = Body::text("a message of about the length that people write");
     let (hub, other) = (people[0], people[1 + n % 99]);
     let (from, to) = if n.is_multiple_of(2) { (hub, other) } else { (other, hub) };
-    Op::Private { from, to, body, friends_only: false }
+    Op::Private { from, to, body, friends_only: false, stamp: None }
 }
 
 #[divan::bench(args = [1, 64, 512])]
@@ -122,5 +129,5 @@ fn login_state(bencher: Bencher<'_, '_>) {
     let people = people(&mut ledger);
     let reader = ledger.reader();
     let ttl = Duration::from_secs(7 * 24 * 3600);
-    bencher.bench_local(|| reader.login_state(people[0], NOW, ttl).unwrap().unwrap());
+    bencher.bench_local(|| reader.login_state(people[0], NOW, ttl, false).unwrap().unwrap());
 }

@@ -42,6 +42,12 @@ impl SessionHandle {
         Self { id, dialect, carrier, peer, address, condemned: AtomicBool::new(false) }
     }
 
+    /// Whether who sits there is asked whether it takes a file, and hears how it goes.
+    #[must_use]
+    pub fn is_asked_for_files(&self) -> bool {
+        self.dialect.get().customs().asked_for_files
+    }
+
     /// Hands over an event. Where the mailbox is full the session is condemned: closed, and never left ignorant;
     /// what carries a mark is delivered again at the next login.
     pub fn deliver(&self, deliver: Deliver) {
@@ -151,6 +157,8 @@ pub enum Answered {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Attached {
+    /// The account.
+    pub user: UserId,
     /// Which group.
     pub group: GroupId,
     /// The session's place among the listeners, and the group as others see it. `None` where the account is not a
@@ -176,6 +184,8 @@ pub struct MembershipChanged {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Backlog {
+    /// For whom: an account that was behind the session before is shown nothing.
+    pub user: UserId,
     /// Which feed, by the mark of its last place asked for.
     pub after: Mark,
     /// Events with their places, oldest first; `None` for what the session's own account wrote.

@@ -5,6 +5,7 @@
 use crate::accounts::Accounts;
 use crate::cores::Cores;
 use crate::group::Directory;
+use crate::mail::{Mailer, Places};
 use crate::registry::Registry;
 use crate::session::Manners;
 use crate::settings::ActorSettings;
@@ -36,6 +37,10 @@ pub struct House {
     pub transfers: Addr<TransferBroker>,
     /// Passwords.
     pub accounts: Addr<Accounts>,
+    /// Letters on their way.
+    pub mailer: Addr<Mailer>,
+    /// Room for letters, taken before one is written.
+    pub letters: Arc<Places>,
     /// Names that were looked up lately.
     pub names: Names,
     /// How many connections there are.

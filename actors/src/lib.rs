@@ -10,8 +10,9 @@
 //! | [`registry::Shard`] | one per session arbiter, by hash of user | who is online, who watches whom | sessions, store | sessions, store, broker | the process ends |
 //! | [`group::Directory`] | one | which groups are awake | sessions, store, groups | groups, readers | the process ends |
 //! | [`group::Group`] | one per awake group, spread over the session arbiters | members, listeners | sessions, store, directory | sessions, store | it is woken again from what is stored |
-//! | [`accounts::Accounts`] | one | the queue for password hashes, wrong attempts | sessions | sessions, store | the process ends |
-//! | [`transfer::TransferBroker`] | one | tickets, port leases | registry, relays | sessions, registry | the process ends |
+//! | [`accounts::Accounts`] | one | the queue for password hashes, wrong attempts | sessions, store | sessions, store | the process ends |
+//! | [`mail::Mailer`] | one | letters that are not sent yet | store, whoever carries mail | whoever carries mail | the process ends |
+//! | [`transfer::TransferBroker`] | one | offers, tickets, port leases | registry, sessions, relays | sessions, registry | the process ends |
 //! | [`store::Store`] | one, on an arbiter of its own | the database, all numbers | everybody who changes something | whoever the request names | the process ends |
 //! | [`store::StoreReader`] | `actors.reader_threads` | read handles | sessions, directory | whoever asked | the process ends |
 //!
@@ -24,6 +25,7 @@ pub mod delivery;
 pub mod group;
 pub mod house;
 pub mod lobby;
+pub mod mail;
 pub mod registry;
 pub mod session;
 pub mod settings;

@@ -20,6 +20,9 @@ pub struct ActorSettings {
     pub inbox: InboxSettings,
     pub plain: PlainSettings,
     pub framed: FramedSettings,
+    pub binary: BinarySettings,
+    pub mail: MailSettings,
+    pub profile: ProfileSettings,
     pub web: WebSettings,
     pub storage: StorageSettings,
     pub relay: RelaySettings,
@@ -61,6 +64,22 @@ pub struct AuthSettings {
     pub queue: usize,
     pub attempts: u32,
     pub attempts_per_minute: u32,
+    pub verify_login: VerifyLogin,
+    pub verify_after: u32,
+}
+
+/// Which logins in `binary` need a code by mail, of accounts that have an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyLogin {
+    /// None.
+    Never,
+    /// Those after `verify_after` wrong passwords in a row.
+    Failures,
+    /// Those, and those from an address from which the account was not logged in before.
+    NewAddress,
+    /// All.
+    Always,
 }
 
 /// `[policy]`
@@ -121,6 +140,7 @@ impl<'de> Deserialize<'de> for Span {
 pub struct FriendSettings {
     pub max: usize,
     pub max_requests: usize,
+    pub max_blocked: usize,
     pub request_ttl: Span,
 }
 
@@ -131,6 +151,7 @@ pub struct GroupSettings {
     pub max_members: usize,
     pub max_per_account: usize,
     pub max_requests: usize,
+    pub max_managers: usize,
     pub catch_up: usize,
     pub passivate_s: u64,
 }
@@ -141,6 +162,7 @@ pub struct GroupSettings {
 pub struct MessageSettings {
     pub max_bytes: usize,
     pub history_page: usize,
+    pub recall_s: u64,
 }
 
 /// `[inbox]`
@@ -171,6 +193,75 @@ pub struct FramedSettings {
     pub max_frame_bytes: usize,
     pub max_message_bytes: usize,
     pub max_depth: usize,
+    pub max_fields: usize,
+}
+
+/// `[binary]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct BinarySettings {
+    pub max_packet_bytes: usize,
+    pub heartbeat_s: u64,
+    pub patience_s: u64,
+    pub receipt_window: usize,
+    pub receipt_timeout_s: u64,
+    pub dedup_numbers: u64,
+    pub dedup_for: Span,
+    pub dedup_bare_s: u64,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct MailSettings {
+    pub transport: MailTransport,
+    pub from: String,
+    pub smtp_host: String,
+    pub smtp_port: u16,
+    pub smtp_security: SmtpSecurity,
+    pub smtp_user: String,
+    pub smtp_password: String,
+    pub smtp_ca_file: String,
+    pub timeout_s: u64,
+    pub queue: usize,
+    pub tries: u32,
+    pub retry_s: u64,
+    pub code_ttl: Span,
+    pub code_tries: u32,
+    pub codes_per_address: u32,
+    pub codes_per_ip: u32,
+}
+
+/// How mail leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTransport {
+    /// Into files, for somebody to look at.
+    File,
+    /// To a mail server.
+    Smtp,
+    /// Not at all: nobody can register by mail.
+    Off,
+}
+
+/// How the connection to the mail server is kept from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpSecurity {
+    /// TLS from the first byte.
+    Tls,
+    /// TLS by STARTTLS, or no mail.
+    Starttls,
+    /// Not at all: for a mail server on the same machine.
+    None,
+}
+
+/// `[profile]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct ProfileSettings {
+    pub max_text_chars: usize,
+    pub max_avatar_bytes: usize,
     pub max_fields: usize,
 }
 
@@ -223,6 +314,9 @@ pub struct RelaySettings {
     pub max_bytes: u64,
     pub buffer_bytes: usize,
     pub settle_ms: u64,
+    pub offer_s: u64,
+    pub resume_s: u64,
+    pub progress_ms: u64,
 }
 
 impl FriendSettings {

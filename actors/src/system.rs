@@ -6,6 +6,7 @@ use crate::cores::{Cores, Unborn, unborn};
 use crate::group::{Directory, StopGroups};
 use crate::house::{Death, House, Watch};
 use crate::lobby::{Admit, DrainLobby, Lobby, OpenLink, StopLobby};
+use crate::mail::{DrainMail, Mailer, Mails, Places, StopMail};
 use crate::registry::{Registry, Shard};
 use crate::session::Manners;
 use crate::settings::ActorSettings;
@@ -44,6 +45,8 @@ pub struct Start<'a> {
     pub accept_loss: bool,
     /// Whoever moves the bytes of files.
     pub relays: Arc<dyn Relays>,
+    /// Whoever carries mail.
+    pub mails: Arc<dyn Mails>,
     /// Told once when the server cannot go on.
     pub on_death: Box<dyn Fn(Death) + Send + Sync>,
 }
@@ -60,7 +63,9 @@ struct Role {
 
 /// The cast, in the order of its start. The drain goes backwards, in the direction in which messages flow: from those
 /// who speak to people to the one who keeps what was said. To add an actor: a folder, and a row here.
-const CAST: [Role; 7] = [
+const CAST: [Role; 8] = [
+    // Ends last: what the store commits last may be a code that is to be mailed.
+    Role { name: "mailer", start: start_mailer, drain: drain_mailer },
     Role { name: "store", start: start_store, drain: drain_store },
     Role { name: "store readers", start: start_readers, drain: drain_readers },
     Role { name: "accounts", start: start_accounts, drain: |_, _| Box::pin(std::future::ready(())) },
@@ -76,6 +81,8 @@ struct Unborns {
     reader: Reader,
     hasher: Option<Hasher>,
     relays: Arc<dyn Relays>,
+    mails: Arc<dyn Mails>,
+    mailer: Option<Unborn<Mailer>>,
     store: Option<Unborn<Store>>,
     readers: Vec<Unborn<StoreReader>>,
     accounts: Option<Unborn<Accounts>>,
@@ -119,17 +126,13 @@ impl ChatSystem {
     }
 
     fn open(start: &Start<'_>) -> Result<Ledger, StartError> {
-        let settings = LedgerSettings {
-            storage: start.settings.storage.clone(),
-            friend: start.settings.friend.clone(),
-            group: start.settings.group.clone(),
-            inbox: start.settings.inbox.clone(),
-        };
+        let settings = LedgerSettings::from(&start.settings);
         Ok(Ledger::open(start.data, settings, start.accept_loss)?)
     }
 
     fn assemble(start: Start<'_>, ledger: Ledger, cores: Cores, hasher: Hasher) -> Result<Self, StartError> {
         let many = cores.session_count();
+        let (mailer, mailer_box) = unborn();
         let (store, store_box) = unborn();
         let (readers, reader_boxes) = (0..cores.reader_count()).map(|_| unborn()).unzip();
         let (accounts, accounts_box) = unborn();
@@ -142,6 +145,8 @@ impl ChatSystem {
             ledger: Some(ledger),
             hasher: Some(hasher),
             relays: start.relays,
+            mails: start.mails,
+            mailer: Some(mailer_box),
             store: Some(store_box),
             readers: reader_boxes,
             accounts: Some(accounts_box),
@@ -152,6 +157,7 @@ impl ChatSystem {
         };
         let house = Arc::new(House {
             manners: Manners::of_all(&start.settings),
+            letters: Places::new(start.settings.mail.queue),
             settings: start.settings,
             cores,
             store,
@@ -160,6 +166,7 @@ impl ChatSystem {
             directory,
             transfers,
             accounts,
+            mailer,
             names: Names::default(),
             connections: AtomicUsize::new(0),
             watch: Arc::new(Watch::new(start.on_death)),
@@ -207,6 +214,14 @@ impl ChatSystem {
         }
         self.house.cores.stop();
     }
+}
+
+fn start_mailer(unborns: &mut Unborns, house: &Arc<House>) -> Result<(), StartError> {
+    if let Some(unborn) = unborns.mailer.take() {
+        let (own, mails) = (house.clone(), unborns.mails.clone());
+        Cores::give_birth(house.cores.reader(0), unborn, move || Mailer::new(&own, mails));
+    }
+    Ok(())
 }
 
 fn start_store(unborns: &mut Unborns, house: &Arc<House>) -> Result<(), StartError> {
@@ -298,6 +313,17 @@ fn drain_readers(chat: &ChatSystem, _: Instant) -> LocalBoxFuture<'_, ()> {
     Box::pin(async move {
         for reader in &chat.house.readers {
             reader.do_send(StopReader);
+        }
+    })
+}
+
+fn drain_mailer(chat: &ChatSystem, deadline: Instant) -> LocalBoxFuture<'_, ()> {
+    Box::pin(async move {
+        let (done, drained) = oneshot::channel();
+        chat.house.mailer.do_send(DrainMail { done });
+        if timeout_at(deadline, drained).await.is_err() {
+            // Its answer says that it has counted what it drops; an error that it had stopped already.
+            let _ = chat.house.mailer.send(StopMail).await;
         }
     })
 }

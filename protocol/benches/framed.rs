@@ -55,14 +55,20 @@ fn encode_send_message(bencher: Bencher<'_, '_>) {
         at_ms: 1_700_000_000_000,
         body: Body::text("hello, 你好"),
     };
-    bencher.bench_local(|| dialect.event(black_box(&event), Carrier::Stream));
+    bencher.bench_local(|| dialect.event(black_box(&event), None, Carrier::Stream));
 }
 
 /// In about 12 parts.
 #[divan::bench]
 fn encode_five_hundred_friends(bencher: Bencher<'_, '_>) {
     let dialect = DialectId::by_name("framed").expect("it is in the table").get();
-    let friend = |id| Friend { person: person(id, "小明"), online: true, special: false };
+    let friend = |id| Friend {
+        nickname: Box::default(),
+        remark: Box::default(),
+        person: person(id, "小明"),
+        online: true,
+        special: false,
+    };
     let reply = Reply::Friends { me: person(9_999, "小花"), friends: (10_000..10_500).map(friend).collect() };
     bencher.bench_local(|| dialect.reply(RequestId(0), black_box(&reply), Carrier::Stream));
 }

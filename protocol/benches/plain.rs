@@ -59,5 +59,5 @@ fn encode_private_chat(bencher: Bencher<'_, '_>) {
         at_ms: 1_700_000_000_000,
         body: Body::text("hello, 你好"),
     };
-    bencher.bench_local(|| dialect.event(black_box(&event), Carrier::Stream));
+    bencher.bench_local(|| dialect.event(black_box(&event), None, Carrier::Stream));
 }

@@ -1,6 +1,7 @@
 //! What people send each other: message bodies, file lengths, and secrets that must not be shown.
 //! Never: looks inside a body beyond its kind.
 
+use crate::ids::Seq;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
@@ -19,6 +20,11 @@ pub enum BodyKind {
     Voice,
     /// Anything else, under a number of the client's own.
     Custom(u32),
+    /// That a message of the same conversation was taken back: `data` is its place, eight bytes, big-endian. Made by the
+    /// server alone.
+    Recall,
+    /// What is left of a message that was taken back: nothing. Made by the server alone.
+    Recalled,
 }
 
 /// One message's content. Bounded by `message.max_bytes` before it becomes a `Body`'s owner's duty to store.
@@ -35,6 +41,25 @@ impl Body {
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self { kind: BodyKind::Text, data: Bytes::from(text.into()) }
+    }
+
+    /// That the message at that place was taken back.
+    #[must_use]
+    pub fn recall(place: Seq) -> Self {
+        Self { kind: BodyKind::Recall, data: Bytes::copy_from_slice(&place.0.to_be_bytes()) }
+    }
+
+    /// Whether this is a message that was taken back, or says of one that it was.
+    #[must_use]
+    pub fn is_taken_back(&self) -> bool {
+        matches!(self.kind, BodyKind::Recall | BodyKind::Recalled)
+    }
+
+    /// Which message this takes back, where it does.
+    #[must_use]
+    pub fn recalls(&self) -> Option<Seq> {
+        let data = self.data.first_chunk().filter(|_| self.kind == BodyKind::Recall && self.data.len() == 8)?;
+        Some(Seq(u64::from_be_bytes(*data)))
     }
 
     /// The text, or `None` where this is not text.
@@ -57,6 +82,7 @@ impl Body {
             BodyKind::Image => "image",
             BodyKind::File => "file",
             BodyKind::Voice => "voice",
+            BodyKind::Recall | BodyKind::Recalled => return Cow::Borrowed("[message taken back]"),
             BodyKind::Text | BodyKind::Custom(_) => "message of another kind",
         };
         Cow::Owned(format!("[{what}, {} bytes]", self.data.len()))

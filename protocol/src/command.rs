@@ -2,8 +2,11 @@
 //! Never: decides whether it is allowed (the session and the store do).
 
 use crate::body::{Body, FileLength, Secret};
-use crate::ids::{GroupId, RequestId, Seq, UserId};
+use crate::email::Email;
+use crate::ids::{GroupId, Instance, RequestId, Seq, TransferId, UserId};
+use crate::mark::Mark;
 use crate::names::NameKey;
+use crate::profile::{GroupAbout, GroupChange, ProfileChange, Role};
 use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy};
 
 /// One request as a dialect read it.
@@ -28,6 +31,8 @@ pub enum Who {
     Name(NameKey),
     /// By number.
     Id(UserId),
+    /// By e-mail address, unless whose it is does not want to be found.
+    Email(Email),
 }
 
 /// A group pointed at.
@@ -67,12 +72,50 @@ pub enum Command {
         /// The password.
         password: Secret,
     },
+    /// Six digits by mail.
+    RequestCode {
+        /// To whom, as typed.
+        email: String,
+        /// What for.
+        purpose: CodePurpose,
+    },
+    /// A new account for whoever reads that mailbox.
+    RegisterByMail {
+        /// The address, as typed.
+        email: String,
+        /// What people will see; the account's unique name is made of it.
+        nickname: String,
+        /// The password.
+        password: Secret,
+        /// From the mail.
+        code: Secret,
+    },
+    /// Another password for whoever reads that mailbox.
+    ResetPassword {
+        /// The address, as typed.
+        email: String,
+        /// From the mail.
+        code: Secret,
+        /// The password to come.
+        new: Secret,
+    },
+    /// My account's e-mail address.
+    BindEmail {
+        /// The address, as typed.
+        email: String,
+        /// From the mail.
+        code: Secret,
+    },
     /// Log this connection in.
     Login {
         /// Which account.
         who: Who,
         /// Its password.
         password: Secret,
+        /// From a mail, where the server has asked for it.
+        code: Option<Secret>,
+        /// Which installation of a client this is, where its dialect says so.
+        instance: Option<Instance>,
     },
     /// Log this connection out; the connection stays.
     Logout,
@@ -84,6 +127,8 @@ pub enum Command {
         friend: Who,
         /// Whether the asker pays special attention to this friend.
         special: bool,
+        /// What the asker says; may be empty.
+        reason: Box<str>,
     },
     /// Answer a friend request.
     AnswerFriend {
@@ -93,6 +138,8 @@ pub enum Command {
         verdict: Verdict,
         /// Whether whoever answers pays special attention to this friend.
         special: bool,
+        /// Why not; may be empty.
+        reason: Box<str>,
     },
     /// Pay special attention to a friend of mine, or no more.
     SetFriend {
@@ -100,6 +147,32 @@ pub enum Command {
         friend: Who,
         /// Whether.
         special: bool,
+    },
+    /// What I call a friend of mine; empty for nothing.
+    SetRemark {
+        /// Which.
+        friend: Who,
+        /// What.
+        remark: Box<str>,
+    },
+    /// Take nothing from somebody any more, or again.
+    Block {
+        /// Whom.
+        who: Who,
+        /// Or again.
+        blocked: bool,
+    },
+    /// Whom I have blocked.
+    ListBlocked,
+    /// What a friend of mine, or I myself, tell about ourselves.
+    GetProfile {
+        /// `None`: me.
+        who: Option<Who>,
+    },
+    /// Change what I tell about myself.
+    SetProfile {
+        /// How.
+        change: Box<ProfileChange>,
     },
     /// End a friendship, for both.
     RemoveFriend {
@@ -133,13 +206,75 @@ pub enum Command {
     },
     /// A new group, with me as its owner.
     CreateGroup {
-        /// Its name as typed.
-        name: String,
+        /// Its name as typed; `None`: the server finds one.
+        name: Option<String>,
         /// How others join; `None` takes the server's default.
         join: Option<JoinPolicy>,
+        /// What it tells about itself.
+        about: Box<GroupAbout>,
     },
-    /// Join a group, at once or on its owner's consent.
+    /// Join a group, at once or on its managers' consent.
     JoinGroup {
+        /// Which.
+        group: WhichGroup,
+        /// What the asker says; may be empty.
+        reason: Box<str>,
+    },
+    /// Change a group of mine.
+    SetGroup {
+        /// Which.
+        group: WhichGroup,
+        /// How.
+        change: Box<GroupChange>,
+    },
+    /// What a group tells about itself.
+    GetGroup {
+        /// Which.
+        group: WhichGroup,
+    },
+    /// Make somebody a manager, or no more.
+    SetRole {
+        /// Where.
+        group: WhichGroup,
+        /// Whom.
+        member: Who,
+        /// [`Role::Member`] or [`Role::Manager`].
+        role: Role,
+    },
+    /// Ask a friend into a group of mine.
+    Invite {
+        /// Where.
+        group: WhichGroup,
+        /// Whom.
+        who: Who,
+    },
+    /// Answer an invitation.
+    AnswerInvite {
+        /// Where to.
+        group: WhichGroup,
+        /// The answer.
+        verdict: Verdict,
+        /// Why not; may be empty.
+        reason: Box<str>,
+    },
+    /// Put somebody out of a group of mine.
+    RemoveMember {
+        /// Which.
+        group: WhichGroup,
+        /// Whom.
+        member: Who,
+        /// Why; may be empty.
+        reason: Box<str>,
+    },
+    /// Make another member its owner.
+    TransferGroup {
+        /// Which.
+        group: WhichGroup,
+        /// Whom.
+        member: Who,
+    },
+    /// End a group of mine, for all.
+    DissolveGroup {
         /// Which.
         group: WhichGroup,
     },
@@ -151,6 +286,8 @@ pub enum Command {
         member: Who,
         /// The answer.
         verdict: Verdict,
+        /// Why not; may be empty.
+        reason: Box<str>,
     },
     /// Leave a group.
     LeaveGroup {
@@ -170,6 +307,8 @@ pub enum Command {
         as_written: Box<str>,
         /// What.
         body: Body,
+        /// The client's own number for the message, by which the same one is told when it is sent again.
+        number: Option<u64>,
     },
     /// A message to a group of mine.
     Post {
@@ -177,6 +316,32 @@ pub enum Command {
         group: WhichGroup,
         /// What.
         body: Body,
+        /// As for a private message.
+        number: Option<u64>,
+    },
+    /// These are safe with the client now. Not answered.
+    Received {
+        /// Each as it was sent on this connection.
+        marks: Vec<Mark>,
+    },
+    /// I am writing.
+    Typing {
+        /// Where.
+        peer: Peer,
+    },
+    /// I have read what is there up to that place.
+    MarkRead {
+        /// Where.
+        peer: Peer,
+        /// Up to which place.
+        place: Seq,
+    },
+    /// Take back a message of mine.
+    Recall {
+        /// Where.
+        peer: Peer,
+        /// Its place.
+        place: Seq,
     },
     /// A page of a conversation of mine.
     History {
@@ -195,7 +360,37 @@ pub enum Command {
         length: FileLength,
         /// Its name as the sender wrote it, path and all.
         name: String,
+        /// The SHA-256 of its bytes, for the receiver to compare.
+        hash: Option<[u8; 32]>,
     },
+    /// Take a file that was offered.
+    AcceptFile {
+        /// Which.
+        transfer: TransferId,
+        /// Bytes of it that are there already.
+        offset: u64,
+    },
+    /// Take it not, or give it no more.
+    DeclineFile {
+        /// Which.
+        transfer: TransferId,
+        /// Why; may be empty.
+        reason: Box<str>,
+    },
+}
+
+/// What a code by mail is for. The numbers are stored on disk; never renumber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+pub enum CodePurpose {
+    /// A new account.
+    Register = 0,
+    /// A login from where the server wants to be sure.
+    Login = 1,
+    /// A password that was forgotten.
+    Reset = 2,
+    /// An address for an account that has none, or another one.
+    Bind = 3,
 }
 
 /// A command's kind without its content: what a refusal answers to.
@@ -225,6 +420,29 @@ pub enum Verb {
     Post,
     History,
     OfferFile,
+    RequestCode,
+    RegisterByMail,
+    ResetPassword,
+    BindEmail,
+    SetRemark,
+    Block,
+    ListBlocked,
+    GetProfile,
+    SetProfile,
+    SetGroup,
+    GetGroup,
+    SetRole,
+    Invite,
+    AnswerInvite,
+    RemoveMember,
+    TransferGroup,
+    DissolveGroup,
+    Received,
+    Typing,
+    MarkRead,
+    Recall,
+    AcceptFile,
+    DeclineFile,
 }
 
 impl Command {
@@ -255,6 +473,29 @@ impl Command {
             Self::Post { .. } => Verb::Post,
             Self::History { .. } => Verb::History,
             Self::OfferFile { .. } => Verb::OfferFile,
+            Self::RequestCode { .. } => Verb::RequestCode,
+            Self::RegisterByMail { .. } => Verb::RegisterByMail,
+            Self::ResetPassword { .. } => Verb::ResetPassword,
+            Self::BindEmail { .. } => Verb::BindEmail,
+            Self::SetRemark { .. } => Verb::SetRemark,
+            Self::Block { .. } => Verb::Block,
+            Self::ListBlocked => Verb::ListBlocked,
+            Self::GetProfile { .. } => Verb::GetProfile,
+            Self::SetProfile { .. } => Verb::SetProfile,
+            Self::SetGroup { .. } => Verb::SetGroup,
+            Self::GetGroup { .. } => Verb::GetGroup,
+            Self::SetRole { .. } => Verb::SetRole,
+            Self::Invite { .. } => Verb::Invite,
+            Self::AnswerInvite { .. } => Verb::AnswerInvite,
+            Self::RemoveMember { .. } => Verb::RemoveMember,
+            Self::TransferGroup { .. } => Verb::TransferGroup,
+            Self::DissolveGroup { .. } => Verb::DissolveGroup,
+            Self::Received { .. } => Verb::Received,
+            Self::Typing { .. } => Verb::Typing,
+            Self::MarkRead { .. } => Verb::MarkRead,
+            Self::Recall { .. } => Verb::Recall,
+            Self::AcceptFile { .. } => Verb::AcceptFile,
+            Self::DeclineFile { .. } => Verb::DeclineFile,
         }
     }
 }

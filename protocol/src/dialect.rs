@@ -6,6 +6,7 @@ use crate::command::{Request, Verb};
 use crate::dialects::DIALECTS;
 use crate::event::Event;
 use crate::ids::RequestId;
+use crate::mark::Kept;
 use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -54,6 +55,16 @@ pub enum Carrier {
     Stream,
     /// WebSocket: one frame a message.
     Message,
+    /// The same, where the client has spoken in text, in a dialect that takes both ([`Dialect::takes_binary`]).
+    Text,
+}
+
+impl Carrier {
+    /// Whether it has messages of its own.
+    #[must_use]
+    pub fn has_messages(self) -> bool {
+        self != Self::Stream
+    }
 }
 
 /// Bounds that a decoder keeps, from the settings.
@@ -73,6 +84,8 @@ pub struct Frame {
     wire: Bytes,
     head: u8,
     tail: u8,
+    /// On a link that tells texts from other messages, it is one of the others.
+    binary: bool,
 }
 
 impl Frame {
@@ -83,7 +96,19 @@ impl Frame {
     #[must_use]
     pub fn new(wire: Bytes, head: u8, tail: u8) -> Self {
         assert!(wire.len() >= usize::from(head) + usize::from(tail), "a frame is shorter than its own framing");
-        Self { wire, head, tail }
+        Self { wire, head, tail, binary: false }
+    }
+
+    /// The same frame, whose body is no text.
+    #[must_use]
+    pub fn binary(self) -> Self {
+        Self { binary: true, ..self }
+    }
+
+    /// Whether its body is no text.
+    #[must_use]
+    pub fn is_binary(&self) -> bool {
+        self.binary
     }
 
     /// The bytes for a stream, framing included.
@@ -207,6 +232,14 @@ pub struct Customs {
     pub store_offline: bool,
     /// Whoever logs out is disconnected.
     pub logout_closes: bool,
+    /// Its clients say of each stored message that they have it; nothing else counts.
+    pub acknowledges: bool,
+    /// Its clients are asked for a sign of life, and are let go without one.
+    pub heartbeats: bool,
+    /// Its clients want to know what people tell about themselves.
+    pub profiles: bool,
+    /// Its clients are asked whether they take a file.
+    pub asked_for_files: bool,
 }
 
 /// One wire language, both directions.
@@ -226,9 +259,20 @@ pub trait Dialect: Send + Sync {
     /// The word for a mistake.
     fn mistake(&self, mistake: &Mistake, carrier: Carrier) -> Frame;
 
-    /// An event; none where the language has no word for it. Depends on the event and the carrier alone, never on who
-    /// reads it.
-    fn event(&self, event: &Event, carrier: Carrier) -> Frames;
+    /// An event, and where it is kept, if it is; none where the language has no word for it. Depends on these and the
+    /// carrier alone, never on who reads it.
+    fn event(&self, event: &Event, kept: Option<Kept>, carrier: Carrier) -> Frames;
+
+    /// Whether it takes messages that are no text, beside those that are.
+    fn takes_binary(&self) -> bool {
+        false
+    }
+
+    /// A sign of life that asks for one, where there is such a thing.
+    fn heartbeat(&self, carrier: Carrier) -> Option<Frame> {
+        let _ = carrier;
+        None
+    }
 
     /// A frame without meaning that makes a client look at what it has received, where there is such a thing.
     fn nudge(&self) -> Option<Frame> {

@@ -45,6 +45,16 @@ number! {
     RequestId
 }
 
+number! {
+    /// A file that was offered, from the offer to its end. Given out by the broker, from 1 upwards; not on disk.
+    TransferId
+}
+
+/// 16 random bytes of one installation of a client. With them a message that is sent again is told from one of a
+/// client that has lost its counter, and a connection that replaces a dead one from a second device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Instance(pub [u8; 16]);
+
 impl Seq {
     /// The place after this one.
     #[must_use]

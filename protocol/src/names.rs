@@ -100,6 +100,12 @@ impl Name {
     }
 }
 
+/// Whether a text has characters that nobody sees, or that turn around what stands beside them; control characters are
+/// among them. Emoji may have their selectors.
+pub(crate) fn has_hidden(text: &str) -> bool {
+    rules::has_hidden(text)
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -4,21 +4,33 @@
 use crate::dialect::{Carrier, DialectId, Frame, Frames};
 use crate::dialects::DIALECTS;
 use crate::event::Event;
+use crate::mark::Kept;
 use std::sync::OnceLock;
+
+/// Kinds of carriers.
+const CARRIERS: usize = 3;
 
 /// An [`Event`] with its encodings. Shared as `Arc<Outgoing>` by all who are told.
 #[derive(Debug)]
 pub struct Outgoing {
     event: Event,
-    streams: [OnceLock<Frames>; DIALECTS.len()],
-    messages: [OnceLock<Frames>; DIALECTS.len()],
+    kept: Option<Kept>,
+    /// Boxed, since most are never made.
+    #[allow(clippy::type_complexity, reason = "a table")]
+    frames: [[OnceLock<Box<Frames>>; CARRIERS]; DIALECTS.len()],
 }
 
 impl Outgoing {
-    /// Wraps an event; nothing is encoded yet.
+    /// Wraps an event that is told once and kept nowhere; nothing is encoded yet.
     #[must_use]
     pub fn new(event: Event) -> Self {
-        Self { event, streams: Default::default(), messages: Default::default() }
+        Self { event, kept: None, frames: Default::default() }
+    }
+
+    /// Wraps an event that is kept for its receivers.
+    #[must_use]
+    pub fn kept(event: Event, kept: Kept) -> Self {
+        Self { event, kept: Some(kept), frames: Default::default() }
     }
 
     /// The event itself.
@@ -30,10 +42,7 @@ impl Outgoing {
     /// The event in one dialect, encoded at the first call; empty where that dialect has no word for it.
     #[must_use]
     pub fn frames(&self, dialect: DialectId, carrier: Carrier) -> &[Frame] {
-        let of_carrier = match carrier {
-            Carrier::Stream => &self.streams,
-            Carrier::Message => &self.messages,
-        };
-        of_carrier[dialect.index()].get_or_init(|| dialect.get().event(&self.event, carrier))
+        let made = &self.frames[dialect.index()][carrier as usize];
+        made.get_or_init(|| Box::new(dialect.get().event(&self.event, self.kept, carrier)))
     }
 }

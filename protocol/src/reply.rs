@@ -3,9 +3,11 @@
 
 use crate::body::{Body, FileLength};
 use crate::command::Verb;
+use crate::email::Email;
 use crate::event::{Door, GroupRef, Person};
-use crate::ids::{Seq, UserId};
+use crate::ids::{Seq, TransferId, UserId};
 use crate::names::NameError;
+use crate::profile::{GroupInfo, Member, Profile, Role};
 use serde::{Deserialize, Serialize};
 
 /// Who becomes my friend how.
@@ -60,6 +62,10 @@ pub struct Friend {
     pub online: bool,
     /// Whether the one who is told pays special attention to it: kept per side (`framed.txt`, `status` 1).
     pub special: bool,
+    /// What the one who is told calls it; empty for nothing.
+    pub remark: Box<str>,
+    /// What it calls itself; empty where the dialect of the one who is told does not want to know (`Customs::profiles`).
+    pub nickname: Box<str>,
 }
 
 /// Whose conversation a page of history is of.
@@ -80,6 +86,22 @@ pub struct Roster {
     pub friends: Vec<Friend>,
     /// Its groups in the order in which it joined.
     pub groups: Vec<GroupRef>,
+    /// What it tells about itself, where the dialect wants to know.
+    pub profile: Option<Box<Profile>>,
+    /// What the server takes and expects, where the dialect says so.
+    pub terms: Option<Terms>,
+}
+
+/// What a server takes from a client and expects of it. Times in seconds, sizes in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "as in the packet Limits of hongyan.proto")]
+pub struct Terms {
+    pub heartbeat_s: u32,
+    pub patience_s: u32,
+    pub max_packet_bytes: u32,
+    pub max_message_bytes: u32,
+    pub receipt_window: u32,
+    pub receipt_timeout_s: u32,
 }
 
 /// The answer to one request.
@@ -89,7 +111,22 @@ pub enum Reply {
     Registered {
         /// Its number.
         id: UserId,
+        /// Its name.
+        name: crate::Name,
     },
+    /// A code is on its way.
+    CodeSent {
+        /// To whom, as asked.
+        email: Box<str>,
+        /// Seconds that it is good for.
+        valid_s: u32,
+    },
+    /// What I tell about myself.
+    Profile(Box<Profile>),
+    /// What somebody else tells about itself.
+    FriendProfile(Box<Profile>),
+    /// It is done, and there is nothing more to say.
+    Done,
     /// This connection speaks for that account now.
     LoggedIn(Box<Roster>),
     /// This connection speaks for nobody now.
@@ -100,19 +137,45 @@ pub enum Reply {
     FriendAdded {
         /// With whom.
         friend: Person,
+        /// What it tells about itself, where the dialect wants to know.
+        profile: Option<Box<Profile>>,
     },
     /// The other is asked.
     FriendRequested {
+        /// Who asks.
+        me: UserId,
         /// Who is asked.
         friend: Person,
     },
     /// The asker has its answer.
     FriendAnswered {
+        /// Who answers.
+        me: UserId,
         /// Who had asked.
         asker: Person,
         /// Whether they are friends now.
         accepted: bool,
+        /// What the asker tells about itself, where the dialect wants to know.
+        profile: Option<Box<Profile>>,
     },
+    /// A friend is called that now.
+    RemarkSet {
+        /// By whom.
+        me: UserId,
+        /// Which.
+        friend: Person,
+        /// What.
+        remark: Box<str>,
+    },
+    /// Somebody is blocked, or no more.
+    Blocked {
+        /// Who.
+        who: Person,
+        /// Or no more.
+        blocked: bool,
+    },
+    /// Whom I have blocked, in the order in which I did.
+    BlockList(Vec<Person>),
     /// Friends no more.
     FriendRemoved {
         /// With whom.
@@ -143,6 +206,8 @@ pub enum Reply {
     UserFound {
         /// Both its identifiers.
         person: Person,
+        /// By which address it was found, where it was by one.
+        email: Option<Email>,
     },
     /// My groups.
     Groups(Vec<GroupRef>),
@@ -159,9 +224,52 @@ pub enum Reply {
     GroupCreated {
         /// The group.
         group: GroupRef,
+        /// As others see it.
+        info: Box<GroupInfo>,
+    },
+    /// A group as others see it: as asked, or as changed.
+    GroupInfo(Box<GroupInfo>),
+    /// A member is something else now.
+    RoleSet {
+        /// The group.
+        group: GroupRef,
+        /// Who.
+        member: Person,
+        /// What.
+        role: Role,
+    },
+    /// The other is asked into the group.
+    InviteSent {
+        /// The group.
+        group: GroupRef,
+        /// Who.
+        who: Person,
+    },
+    /// Whoever invited me has its answer.
+    InviteAnswered {
+        /// The group.
+        group: GroupRef,
+        /// Who I am.
+        me: UserId,
+        /// Whether I am a member now.
+        accepted: bool,
+    },
+    /// Somebody is no member any more.
+    MemberRemoved {
+        /// The group.
+        group: GroupRef,
+        /// Who.
+        member: Person,
+    },
+    /// There is no such group any more.
+    GroupDissolved {
+        /// The group that was.
+        group: GroupRef,
     },
     /// A member now.
     Joined {
+        /// Who asked.
+        me: UserId,
         /// The group.
         group: GroupRef,
     },
@@ -189,7 +297,7 @@ pub enum Reply {
         /// The group.
         group: GroupRef,
         /// The members.
-        members: Vec<Person>,
+        members: Vec<Member>,
     },
     /// The message is committed.
     Sent {
@@ -199,6 +307,13 @@ pub enum Reply {
         seq: Seq,
         /// When, in milliseconds since 1970 (UTC).
         at_ms: u64,
+    },
+    /// A message is taken back.
+    Recalled {
+        /// Where.
+        with: Correspondent,
+        /// Its place.
+        place: Seq,
     },
     /// A page of a conversation, oldest first.
     History {
@@ -219,6 +334,16 @@ pub enum Reply {
         name: Box<str>,
         /// Who will receive.
         to: Person,
+    },
+    /// The other is asked whether it takes the file.
+    FileOffered {
+        /// Which.
+        transfer: TransferId,
+    },
+    /// The file is not to be had, or not any more.
+    FileDeclined {
+        /// Which.
+        transfer: TransferId,
     },
     /// No, politely: nothing changed.
     Refused {
@@ -312,6 +437,45 @@ pub enum Refusal {
     /// The disk is nearly full: nothing more is stored.
     #[error("the server's disk is full")]
     StorageFull,
+    /// Not the code, or it has expired, or was tried too often.
+    #[error("that is not the code, or it is not good any more")]
+    WrongCode,
+    /// This login needs a code by mail.
+    #[error("this login needs a code: ask for one by mail")]
+    CodeRequired,
+    /// Too many codes were asked for lately, for that address or from that connection's.
+    #[error("too many codes were asked for; wait a little")]
+    TooManyCodes,
+    /// No e-mail address.
+    #[error("that is no e-mail address")]
+    BadEmail,
+    /// The address belongs to an account.
+    #[error("the e-mail address belongs to an account already")]
+    EmailTaken,
+    /// The server sends no mail.
+    #[error("this server sends no mail")]
+    MailOff,
+    /// The other takes nothing from the asker.
+    #[error("the other takes nothing from you")]
+    Blocked,
+    /// Only the group's owner and managers may.
+    #[error("only the group's owner and its managers may do that")]
+    NotManager,
+    /// The message's number was used for another message.
+    #[error("that number was used for another message")]
+    Conflict,
+    /// No such message, or not one's own.
+    #[error("there is no such message of yours")]
+    NoSuchMessage,
+    /// A message can be taken back for a while only.
+    #[error("it is too late for that")]
+    TooLate,
+    /// What is acknowledged was never sent on this connection.
+    #[error("nothing of that kind was sent on this connection")]
+    NoSuchReceipt,
+    /// No such file, or not one's own.
+    #[error("there is no such file transfer")]
+    NoSuchTransfer,
     /// Over HTTP one can only register, log in and see the list of friends.
     #[error("that is not to be had over HTTP; use the WebSocket")]
     NotOverHttp,

@@ -47,6 +47,7 @@ fn settings(sets: &[(&str, &str)]) -> Settings {
     for (key, value) in [
         ("listen.plain.address", "127.0.0.1:0"),
         ("listen.framed.address", ""),
+        ("listen.binary.address", ""),
         ("listen.web.address", ""),
         ("http.address", ""),
     ] {

@@ -29,22 +29,26 @@ pub(super) fn find(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) {
     );
     not_above(
         whole,
-        ("message.max_bytes", "session.outbox_bytes"),
-        "a message must fit into what waits for its reader",
-        mistakes,
-    );
-    not_above(
-        whole,
         ("framed.max_message_bytes", "session.outbox_bytes"),
         "what one client may send must fit into what waits for another",
         mistakes,
     );
+    not_above(whole, ("binary.heartbeat_s", "binary.patience_s"), "whoever is let go was asked before", mistakes);
+    not_above(
+        whole,
+        ("binary.max_packet_bytes", "session.outbox_bytes"),
+        "what one client may send must fit into what waits for another",
+        mistakes,
+    );
+    fits_around(whole, ("message.max_bytes", 1024), "binary.max_packet_bytes", "a message", mistakes);
+    fits_around(whole, ("profile.max_avatar_bytes", 8 * 1024), "binary.max_packet_bytes", "a profile", mistakes);
     not_above(
         whole,
         ("storage.write_buffer_bytes", "storage.cache_bytes"),
         "write buffers are counted in the cache",
         mistakes,
     );
+    mail(whole, mistakes);
 }
 
 impl Whole<'_> {
@@ -132,6 +136,51 @@ fn relay_ports(whole: &Whole<'_>, listeners: &[(String, SocketAddr)], mistakes: 
             );
             mistakes.push(whole.between(key, "relay.ports", what));
         }
+    }
+}
+
+/// Whether `large` has room for what is `small`, and for what comes `around` it.
+fn fits_around(whole: &Whole<'_>, (small, around): (&str, i64), large: &str, what: &str, mistakes: &mut Vec<Mistake>) {
+    let (Some(low), Some(high)) = (whole.number(small), whole.number(large)) else { return };
+    // Clients that speak in texts write bytes in base64.
+    let needed = low.saturating_add(low / 3).saturating_add(around);
+    if needed > high {
+        let what = format!(
+            "{large} = {high} must be at least {needed} ({small} = {low}, a third more in base64, and {around} around \
+             it): {what} travels in one packet"
+        );
+        mistakes.push(whole.between(small, large, what));
+    }
+}
+
+/// What mail needs to be sent at all, and what must not travel as it is.
+fn mail(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) {
+    let Some(transport) = whole.text("mail.transport") else { return };
+    if let Some(needed) = whole.text("auth.verify_login").filter(|needed| transport == "off" && *needed != "never") {
+        let what = format!(
+            "auth.verify_login = \"{needed}\" asks for codes that mail.transport = \"off\" never sends: nobody who \
+             needs one could log in"
+        );
+        mistakes.push(whole.between("auth.verify_login", "mail.transport", what));
+    }
+    if transport != "smtp" {
+        return;
+    }
+    let Some(host) = whole.text("mail.smtp_host") else { return };
+    if host.is_empty() {
+        let what = "must name a mail server for mail.transport = \"smtp\", and is empty".to_owned();
+        mistakes.push(whole.between("mail.smtp_host", "mail.transport", what));
+        return;
+    }
+    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback());
+    let secret = whole.text("mail.smtp_password").is_some_and(|password| !password.is_empty());
+    if whole.text("mail.smtp_security") == Some("none") && !here && secret {
+        let what = format!(
+            "mail.smtp_security = \"none\": the password would travel in the clear to mail.smtp_host = {}; take \
+             \"tls\" or \"starttls\"",
+            rules::quoted(host)
+        );
+        mistakes.push(whole.between("mail.smtp_security", "mail.smtp_host", what));
     }
 }
 

@@ -53,15 +53,19 @@ pub(super) const RANGES: &[Range] = &[
     range("auth.queue", 1, 10_000_000, "without one nobody can log in"),
     range("auth.attempts", 1, 1_000_000, "without one nobody can log in"),
     range("auth.attempts_per_minute", 1, 1_000_000, "without one a mistyped password locks an address out for good"),
+    range("auth.verify_after", 1, 1000, "a mistyped password is no attack"),
     range("friend.max", 1, 1_000_000, "friends are listed in one reply"),
+    range("friend.max_blocked", 0, 1_000_000, "the list is one reply"),
     range("friend.max_requests", 1, 1_000_000, "without one nobody can ask"),
     range("group.max_members", 1, 10_000_000, "a group has its owner at least"),
     range("group.max_per_account", 1, 1_000_000, "groups are listed in one reply"),
     range("group.max_requests", 1, 1_000_000, "without one nobody can ask"),
+    range("group.max_managers", 0, 10_000, "each is told of every request"),
     range("group.catch_up", 0, 100_000, "all of it is sent at one login"),
     range("group.passivate_s", 1, DAY_S, "waking a group takes a read"),
     range("message.max_bytes", 1, 64 * MIB, "a message is held in memory whole"),
     range("message.history_page", 1, 10_000, "a page is one reply"),
+    range("message.recall_s", 0, 3650 * DAY_S, "0 takes nothing back"),
     range("inbox.max", 1, 100_000_000, "without one nothing could be kept"),
     range("plain.max_object_bytes", 256, 64 * MIB, "the shortest commands must fit, and an object is held in memory"),
     range("plain.max_depth", 1, 128, "an object has one level at least, and each takes stack"),
@@ -73,6 +77,24 @@ pub(super) const RANGES: &[Range] = &[
     range("framed.max_message_bytes", 256, 64 * MIB, "the shortest commands must fit, and a message is held in memory"),
     range("framed.max_depth", 1, 128, "an object has one level at least, and each takes stack"),
     range("framed.max_fields", 8, 100_000, "the commands have up to eight"),
+    range("binary.max_packet_bytes", 4 * KIB, 16 * MIB, "a login must fit, and each guest may take as much"),
+    range("binary.heartbeat_s", 1, DAY_S, "a sign of life costs a packet each way"),
+    range("binary.patience_s", 1, DAY_S, "a sign of life takes some time"),
+    range("binary.receipt_window", 1, 65_536, "without one nothing is ever sent; each holds memory"),
+    range("binary.receipt_timeout_s", 1, DAY_S, "a receipt takes some time"),
+    range("binary.dedup_numbers", 1, 10_000_000, "each is a row on the disk"),
+    range("binary.dedup_bare_s", 0, DAY_S, "0 takes nothing for the same message"),
+    range("mail.smtp_port", 1, 65_535, "a port"),
+    range("mail.timeout_s", 1, 3600, "a mail server takes some time"),
+    range("mail.queue", 1, 1_000_000, "without one nothing is sent; each holds memory"),
+    range("mail.tries", 1, 100, "without one nothing is sent"),
+    range("mail.retry_s", 1, 3600, "a mail server that is down needs some time"),
+    range("mail.code_tries", 1, 1000, "without one nobody can register; each makes guessing likelier"),
+    range("mail.codes_per_address", 1, 10_000, "without one nobody can register"),
+    range("mail.codes_per_ip", 1, 1_000_000, "without one nobody can register"),
+    range("profile.max_text_chars", 16, 65_536, "a nickname must fit"),
+    range("profile.max_avatar_bytes", 0, 8 * MIB, "an avatar is held in memory, and sent whole"),
+    range("profile.max_fields", 0, 1024, "all are sent whole"),
     range("web.ping_every_s", 0, DAY_S, "0 never pings a silent peer"),
     range("web.pong_timeout_s", 1, 3600, "an answer takes some time"),
     range("web.max_header_bytes", 8 * KIB, MIB, "the HTTP library takes no less, and each handshake may take as much"),
@@ -96,11 +118,19 @@ pub(super) const RANGES: &[Range] = &[
     range("relay.max_bytes", 1, 9_007_199_254_740_991, "the largest number that every JSON client counts exactly"),
     range("relay.buffer_bytes", 4 * KIB, 64 * MIB, "each transfer may take as much"),
     range("relay.settle_ms", 0, 60_000, "both sides wait so long"),
+    range("relay.offer_s", 1, DAY_S, "people take some time to answer"),
+    range("relay.resume_s", 0, 7 * DAY_S, "0 goes on with nothing"),
+    range("relay.progress_ms", 100, 3_600_000, "each is an event to both sides"),
 ];
 
 /// Keys that take one of some words.
-const WORDS: &[(&str, &[&str])] =
-    &[("policy.consent", &["document", "always"]), ("storage.sync", &["always", "interval"])];
+const WORDS: &[(&str, &[&str])] = &[
+    ("policy.consent", &["document", "always"]),
+    ("storage.sync", &["always", "interval"]),
+    ("auth.verify_login", &["never", "failures", "new_address", "always"]),
+    ("mail.transport", &["file", "smtp", "off"]),
+    ("mail.smtp_security", &["tls", "starttls", "none"]),
+];
 
 /// What a listener's link may be.
 const LINKS: &[&str] = &["tcp", "websocket"];
@@ -123,9 +153,12 @@ pub(super) fn keep(path: &[String], value: &toml::Value) -> Result<(), String> {
             ("log.filter", _) => format::log_filter(value),
             ("http.address", _) => format::listen_address(value),
             ("web.origins", _) => crate::net::http::origin::parse(value).map(|_| ()),
-            ("friend.request_ttl", _) => {
+            ("friend.request_ttl" | "binary.dedup_for" | "mail.code_ttl", _) => {
                 value.parse::<Span>().map(|_| ()).map_err(|right| format!("{right}, and is {}", quoted(value)))
             }
+            ("mail.from", _) => crate::mail::parse_mailbox(value)
+                .map(|_| ())
+                .map_err(|right| format!("{right}, and is {}", quoted(value))),
             ("relay.bind", _) => format::ip(value),
             ("relay.ports", _) => format::parse_ports(value).map(|_| ()),
             (_, [listen, _, key]) if listen == "listen" => match key.as_str() {

@@ -164,6 +164,10 @@ fn mistakes_say_what_would_be_right() {
             "web.origins=chat.example.com",
             "web.origins: must be \"same\", \"null\", \"*\" or origins as browsers write them",
         ),
+        ("mail.from=nobody", "mail.from: must be an e-mail address, or \"name <address>\", and is \"nobody\""),
+        ("mail.transport=post", "mail.transport: must be \"file\" or \"smtp\" or \"off\", and is \"post\""),
+        ("mail.code_ttl=10", "mail.code_ttl: must be a whole number and one of s, m, h and d"),
+        ("mail.smtp_port=0", "mail.smtp_port: must be from 1 to 65535, and is 0 (a port)"),
         ("web.max_header_bytes=100", "web.max_header_bytes: must be from 8192 to 1048576, and is 100"),
         ("listen.web.link=ws", "listen.web.link: must be \"tcp\" or \"websocket\", and is \"ws\""),
     ];
@@ -188,13 +192,31 @@ fn files_that_cannot_be_read_do_not_hide_other_mistakes() {
 fn contradictions_are_found_in_the_whole() {
     let cases: &[(&[&str], &str)] = &[
         (
-            &["session.outbox_bytes=40000", "framed.max_message_bytes=40000"],
+            &[
+                "session.outbox_bytes=40000",
+                "framed.max_message_bytes=40000",
+                "message.max_bytes=16384",
+                "binary.max_packet_bytes=40000",
+                "profile.max_avatar_bytes=8192",
+            ],
             "plain.max_object_bytes = 65536 must not be above session.outbox_bytes = 40000",
         ),
-        (&["message.max_bytes=600000"], "message.max_bytes = 600000 must not be above session.outbox_bytes"),
+        (
+            &["message.max_bytes=600000"],
+            "binary.max_packet_bytes = 98304 must be at least 801024 (message.max_bytes = 600000, a third more in base64, and 1024 around",
+        ),
+        (&["profile.max_avatar_bytes=90000"], "binary.max_packet_bytes = 98304 must be at least 128192"),
+        (
+            &["binary.max_packet_bytes=600000"],
+            "binary.max_packet_bytes = 600000 must not be above session.outbox_bytes = 524288",
+        ),
+        (&["binary.heartbeat_s=61"], "binary.heartbeat_s = 61 must not be above binary.patience_s = 60"),
         (&["storage.cache_bytes=2000000"], "must not be above storage.cache_bytes = 2000000"),
         (&["listen.plain.address=127.0.0.1:20500"], "lies within relay.ports"),
-        (&["listen.plain.address=", "listen.framed.address=", "listen.web.address="], "leaves no listener"),
+        (
+            &["listen.plain.address=", "listen.framed.address=", "listen.binary.address=", "listen.web.address="],
+            "leaves no listener",
+        ),
         (&["http.address=127.0.0.1:20500"], "http.address = \"127.0.0.1:20500\" lies within relay.ports"),
         (
             &["http.address=0.0.0.0:9002"],
@@ -205,6 +227,24 @@ fn contradictions_are_found_in_the_whole() {
             "framed.max_message_bytes = 600000 must not be above session.outbox_bytes = 524288",
         ),
         (&["listen.b.address=127.0.0.1:1", "listen.b.link=tcp"], "listen.b.dialect: is missing"),
+        (
+            &["mail.transport=off", "auth.verify_login=always"],
+            "auth.verify_login = \"always\" asks for codes that mail.transport = \"off\" never sends",
+        ),
+        (
+            &["mail.transport=smtp", "mail.smtp_host="],
+            "mail.smtp_host: must name a mail server for mail.transport = \"smtp\", and is empty",
+        ),
+        (
+            &[
+                "mail.transport=smtp",
+                "mail.smtp_security=none",
+                "mail.smtp_host=mail.example.org",
+                "mail.smtp_user=chat",
+                "mail.smtp_password=secret",
+            ],
+            "mail.smtp_security: mail.smtp_security = \"none\": the password would travel in the clear",
+        ),
         (
             &["listen.b.address=0.0.0.0:8000", "listen.b.link=tcp", "listen.b.dialect=plain"],
             "listen.plain.address = \"127.0.0.1:8000\" and listen.b.address = \"0.0.0.0:8000\" collide",
@@ -218,8 +258,19 @@ fn contradictions_are_found_in_the_whole() {
     // The key that the user said something about is the one that is named.
     assert_eq!(set(&["session.outbox_bytes=65000"]).unwrap_err()[0].key, "session.outbox_bytes");
     // Nothing is concluded from a default that stands in for a mistake.
-    let told = mistakes(&Given { set: &["session.outbox_bytes=x", "message.max_bytes=600000"], ..Given::default() });
+    let told =
+        mistakes(&Given { set: &["session.outbox_bytes=x", "framed.max_message_bytes=600000"], ..Given::default() });
     assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn a_mail_server_on_this_machine_needs_no_tls() {
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        let host = format!("mail.smtp_host={host}");
+        set_ok(&["mail.transport=smtp", "mail.smtp_security=none", &host, "mail.smtp_user=a", "mail.smtp_password=b"]);
+    }
+    set_ok(&["mail.transport=smtp", "mail.smtp_security=none", "mail.smtp_host=mail.example.org"]);
+    set_ok(&["mail.from=鸿雁 <chat@example.org>"]);
 }
 
 #[test]
@@ -229,7 +280,7 @@ fn listeners_come_and_go() {
     let environment = [("HONGYAN__LISTEN__THIRD__ADDRESS", "127.0.0.1:0")];
     let set = ["listen.third.link=tcp", "listen.third.dialect=plain"];
     let settings = read(&Given { file, environment: &environment, set: &set }).unwrap().settings;
-    assert_eq!(settings.listen.keys().collect::<Vec<_>>(), ["framed", "lan-2", "third", "web"]);
+    assert_eq!(settings.listen.keys().collect::<Vec<_>>(), ["binary", "framed", "lan-2", "third", "web"]);
     // Any number of free ports.
     set_ok(&[
         "listen.plain.address=127.0.0.1:0",

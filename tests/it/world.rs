@@ -11,16 +11,17 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What only a failure waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Every listener on a free port, so that tests run side by side.
-pub(crate) const ANY_PORTS: [&str; 4] = [
+pub(crate) const ANY_PORTS: [&str; 5] = [
     "listen.plain.address=127.0.0.1:0",
     "listen.framed.address=127.0.0.1:0",
+    "listen.binary.address=127.0.0.1:0",
     "listen.web.address=127.0.0.1:0",
     "http.address=127.0.0.1:0",
 ];
@@ -63,7 +64,8 @@ impl Server {
 
     /// With some settings.
     pub(crate) fn with(sets: &[&str]) -> Self {
-        let cheap = ["auth.memory_kib=8", "auth.passes=1", "relay.ports=0"];
+        // All of a test's people register from one address.
+        let cheap = ["auth.memory_kib=8", "auth.passes=1", "relay.ports=0", "mail.codes_per_ip=100000"];
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Self {
             dir: tempfile::tempdir().unwrap(),
@@ -131,6 +133,31 @@ impl Server {
         match self.process.as_mut().unwrap().1.recv_timeout(PATIENCE) {
             Ok(line) => line,
             Err(error) => panic!("no line on standard output: {error}\n{}", self.logged()),
+        }
+    }
+
+    /// The six digits in the `nth` letter to an address, from 1, once it is there.
+    pub(crate) fn code(&self, address: &str, nth: usize) -> String {
+        let outbox = self.data().join("outbox");
+        self.until(&format!("letter {nth} to {address}"), || {
+            crate::letters::codes(&outbox, address).into_iter().nth(nth - 1)
+        })
+    }
+
+    /// Waits for what is told over no connection: looks again and again, and between two looks lets the server answer
+    /// something harmless.
+    pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        if let Some(found) = look() {
+            return found;
+        }
+        let mut client = self.client();
+        loop {
+            client.expect_nothing();
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(start.elapsed() < PATIENCE, "waits in vain for {what}\n{}", self.logged());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Wrong passwords per address, as a plain struct: a token bucket each, in a bounded table.
+//! Wrong passwords and codes per address, as a plain struct: a token bucket each, in a bounded table; and codes asked for.
 //! Never: counts right passwords; a whole office behind one address logs in as often as it likes.
 
 use std::collections::HashMap;
@@ -26,6 +26,12 @@ impl Attempts {
     #[must_use]
     pub fn new(burst: u32, per_minute: u32) -> Self {
         Self { burst: f64::from(burst), per_second: f64::from(per_minute) / 60.0, buckets: HashMap::new() }
+    }
+
+    /// `many` in a row, and as many back each hour.
+    #[must_use]
+    pub fn each_hour(many: u32) -> Self {
+        Self { per_second: f64::from(many) / 3600.0, ..Self::new(many, 0) }
     }
 
     /// Whether this address may try now.
@@ -80,6 +86,16 @@ mod tests {
         assert!(!attempts.may_try(HERE, now));
         assert!(attempts.may_try(THERE, now), "another address is not punished");
         assert!(attempts.may_try(HERE, now + Duration::from_secs(1)), "one comes back each second");
+    }
+
+    #[test]
+    fn what_is_counted_by_the_hour_comes_back_by_the_hour() {
+        let now = Instant::now();
+        let mut asked = Attempts::each_hour(2);
+        asked.was_wrong(HERE, now);
+        asked.was_wrong(HERE, now);
+        assert!(!asked.may_try(HERE, now + Duration::from_secs(1700)));
+        assert!(asked.may_try(HERE, now + Duration::from_secs(1801)));
     }
 
     #[test]

@@ -216,7 +216,16 @@ mod tests {
     use super::*;
 
     fn cheap() -> AuthSettings {
-        AuthSettings { memory_kib: 8, passes: 1, parallel: 2, queue: 10, attempts: 5, attempts_per_minute: 5 }
+        AuthSettings {
+            memory_kib: 8,
+            passes: 1,
+            parallel: 2,
+            queue: 10,
+            attempts: 5,
+            attempts_per_minute: 5,
+            verify_login: crate::settings::VerifyLogin::Never,
+            verify_after: 5,
+        }
     }
 
     fn secret(text: &str) -> Secret {

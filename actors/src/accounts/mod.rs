@@ -1,19 +1,27 @@
 //! The accounts actor: who may come in. Owns: the queue before the hashing threads, and the count of wrong passwords.
-//! Hears: sessions (register, login, change of password). Tells: sessions (answers), the store (new hashes).
-//! If it dies the process ends: nobody could log in any more.
+//! Hears: sessions (register, login, change of password, what goes by mail), the store (what a code was). Tells: sessions
+//! (answers), the store (new hashes, codes). If it dies the process ends: nobody could log in any more.
 
 mod attempts;
+mod doubts;
 mod hasher;
+mod login;
+mod mail;
+mod nickname;
 
 pub use attempts::Attempts;
 pub use hasher::{Hasher, Work, Worked, parallel};
+pub use login::Verify;
+pub use mail::{BindEmail, CodeTried, RegisterByMail, RequestCode, ResetPassword, Step};
 
-use crate::delivery::{Answered, Origin};
+use crate::delivery::Origin;
 use crate::house::{Essential, House};
 use crate::registry::address_of;
 use crate::store::{Op, ReadError, Reader, Submit, Then};
 use actix::prelude::*;
-use protocol::{FriendPolicy, MessagePolicy, Name, Refusal, Secret, UserId, Who};
+use doubts::Doubts;
+use login::Candidate;
+use protocol::{Email, FriendPolicy, MessagePolicy, Name, Refusal, Secret, UserId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -37,20 +45,6 @@ pub struct Register {
     pub origin: Origin,
 }
 
-/// Is that the password of that account? Answered with `Verified`, or refused. Which numbers are accounts is learnt
-/// neither from the words of a refusal nor from how long it took, as far as accounts have hashes of the parameters
-/// that are set now; names are found by anybody anyway, and so one that nobody has is refused as `NoSuchUser`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Verify {
-    /// Which account.
-    pub who: Who,
-    /// What its password is said to be.
-    pub password: Secret,
-    /// The asking session.
-    pub origin: Origin,
-}
-
 /// Another password. Answered by the store, or refused here.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -68,7 +62,9 @@ pub struct ChangePassword {
 /// What is to be done once a hash is there.
 enum Purpose {
     Register { name: Name, add: FriendPolicy, message: MessagePolicy, origin: Origin },
-    Login { user: UserId, origin: Origin },
+    Login { candidate: Box<Candidate>, origin: Origin },
+    RegisterByMail { register: Box<mail::Registration>, origin: Origin },
+    Reset { email: Email, code: Secret, origin: Origin },
     CheckOld { user: UserId, new: Secret, origin: Origin },
     SetNew { user: UserId, origin: Origin },
 }
@@ -87,6 +83,9 @@ pub struct Accounts {
     reader: Reader,
     hasher: Hasher,
     attempts: Attempts,
+    /// Codes that were asked for, by address they were asked from.
+    codes_asked: Attempts,
+    doubts: Doubts,
     queue: VecDeque<(Work, Purpose)>,
     running: usize,
     parallel: usize,
@@ -99,9 +98,27 @@ impl Accounts {
     pub fn new(house: Arc<House>, reader: Reader, hasher: Hasher) -> Self {
         let auth = &house.settings.auth;
         let attempts = Attempts::new(auth.attempts, auth.attempts_per_minute);
+        let codes_asked = Attempts::each_hour(house.settings.mail.codes_per_ip);
+        let mut secret = [0; 32];
+        if let Err(error) = getrandom::fill(&mut secret) {
+            log::warn!("the system has no random bytes yet ({error}): who asks for long can tell which accounts exist");
+        }
+        let doubts = Doubts::new(auth, secret);
         let parallel = parallel(auth);
         let essential = Essential::new("accounts", house.watch.clone());
-        Self { house, reader, hasher, attempts, queue: VecDeque::new(), running: 0, parallel, _essential: essential }
+        let queue = VecDeque::new();
+        Self {
+            house,
+            reader,
+            hasher,
+            attempts,
+            codes_asked,
+            doubts,
+            queue,
+            running: 0,
+            parallel,
+            _essential: essential,
+        }
     }
 
     fn enqueue(&mut self, work: Work, purpose: Purpose, ctx: &mut Context<Self>) {
@@ -146,6 +163,8 @@ impl Purpose {
         match self {
             Self::Register { origin, .. }
             | Self::Login { origin, .. }
+            | Self::RegisterByMail { origin, .. }
+            | Self::Reset { origin, .. }
             | Self::CheckOld { origin, .. }
             | Self::SetNew { origin, .. } => origin,
         }
@@ -180,39 +199,6 @@ impl Handler<Register> for Accounts {
     }
 }
 
-impl Handler<Verify> for Accounts {
-    type Result = ();
-
-    fn handle(&mut self, Verify { who, password, origin }: Verify, ctx: &mut Context<Self>) {
-        match Self::read(&origin, comparison(&self.reader, &who, &password)) {
-            Some(Ok((user, hash))) => self.enqueue(Work::Verify(password, hash), Purpose::Login { user, origin }, ctx),
-            Some(Err(refusal)) => origin.refuse(refusal),
-            None => {}
-        }
-    }
-}
-
-/// What a password has to be compared with to log in as `who`: an account and its hash, or none for a number that is
-/// no account (which is a comparison as any other: it waits, costs a hash, counts as an attempt, and fails).
-fn comparison(
-    reader: &Reader,
-    who: &Who,
-    password: &Secret,
-) -> Result<Result<(UserId, Option<String>), Refusal>, ReadError> {
-    let found = match who {
-        // Before it is known whether there is such an account.
-        Who::Id(_) if !is_password(password) => return Ok(Err(Refusal::WrongPassword)),
-        Who::Id(id) => return Ok(Ok((*id, reader.credentials(*id)?))),
-        Who::Name(key) => reader.user_by_name(key)?,
-    };
-    let Some(user) = found else { return Ok(Err(Refusal::NoSuchUser)) };
-    Ok(match reader.credentials(user)? {
-        None => Err(Refusal::NoSuchUser),
-        Some(_) if !is_password(password) => Err(Refusal::WrongPassword),
-        Some(hash) => Ok((user, Some(hash))),
-    })
-}
-
 impl Handler<ChangePassword> for Accounts {
     type Result = ();
 
@@ -242,7 +228,14 @@ impl Handler<HashDone> for Accounts {
             (Purpose::Register { name, add, message, origin }, Worked::Hashed(password_hash)) => {
                 self.submit(Op::CreateAccount { name, password_hash, add, message }, origin);
             }
-            (Purpose::Login { user, origin }, Worked::Verified(true)) => origin.answer(Answered::Verified(user)),
+            (Purpose::Login { candidate, origin }, Worked::Verified(true)) => self.password_right(*candidate, origin),
+            (Purpose::Login { candidate, origin }, Worked::Verified(false)) => self.password_wrong(*candidate, &origin),
+            (Purpose::RegisterByMail { register, origin }, Worked::Hashed(password_hash)) => {
+                self.submit(register.with(password_hash), origin);
+            }
+            (Purpose::Reset { email, code, origin }, Worked::Hashed(password_hash)) => {
+                self.submit(Op::ResetPassword { email, code, password_hash }, origin);
+            }
             (Purpose::CheckOld { user, new, origin }, Worked::Verified(true)) => {
                 self.enqueue(Work::Hash(new), Purpose::SetNew { user, origin }, ctx);
             }
@@ -253,48 +246,5 @@ impl Handler<HashDone> for Accounts {
             (purpose, _) => purpose.origin().refuse(Refusal::Fault),
         }
         self.pump(ctx);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::ActorSettings;
-    use crate::store::{Ledger, LedgerSettings};
-    use protocol::NameKey;
-
-    fn secret(text: &str) -> Secret {
-        Secret::new(text.to_owned())
-    }
-
-    /// A reader over one account of that name, and its number.
-    fn reader(folder: &tempfile::TempDir, name: &str) -> (Reader, UserId) {
-        let ActorSettings { storage, friend, group, inbox, .. } =
-            toml::from_str(include_str!("../../../settings.toml")).unwrap();
-        let settings = LedgerSettings { storage, friend, group, inbox };
-        let mut ledger = Ledger::open(folder.path(), settings, false).unwrap();
-        let (add, message) = (FriendPolicy::Open, MessagePolicy::Anyone);
-        let name = Name::parse(name).unwrap();
-        ledger.stage(Op::CreateAccount { name, password_hash: "hash".into(), add, message }, 1).unwrap();
-        ledger.commit(1).unwrap();
-        (ledger.reader(), UserId(10_000))
-    }
-
-    #[test]
-    fn a_number_that_is_no_account_is_compared_as_any_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let (reader, ann) = reader(&folder, "ann");
-        let stranger = UserId(99_999);
-        let ask = |who: Who, password: &str| comparison(&reader, &who, &secret(password)).unwrap();
-        assert_eq!(ask(Who::Id(ann), "x"), Ok((ann, Some("hash".to_owned()))));
-        assert_eq!(ask(Who::Id(stranger), "x"), Ok((stranger, None)));
-        for nonsense in ["", &"x".repeat(PASSWORD_BYTES + 1)] {
-            assert_eq!(ask(Who::Id(ann), nonsense), Err(Refusal::WrongPassword));
-            assert_eq!(ask(Who::Id(stranger), nonsense), Err(Refusal::WrongPassword));
-            assert_eq!(ask(Who::Name(NameKey::of("ann")), nonsense), Err(Refusal::WrongPassword));
-        }
-        assert_eq!(ask(Who::Name(NameKey::of("ANN")), "x"), Ok((ann, Some("hash".to_owned()))));
-        assert_eq!(ask(Who::Name(NameKey::of("ben")), "x"), Err(Refusal::NoSuchUser));
-        assert_eq!(ask(Who::Name(NameKey::of("ben")), ""), Err(Refusal::NoSuchUser));
     }
 }

@@ -5,9 +5,9 @@
 //! Sleep is counted. A group may sleep only if it has seen everything that the directory sent to it; otherwise
 //! something is still on its way, and would be lost.
 
-use super::{AttachListener, Forwarded, Group, MembersChanged, Retire, Room};
+use super::{AttachListener, Forwarded, Group, GroupChanged, Retire, Room};
 use crate::cores::{Cores, unborn};
-use crate::delivery::Attached;
+use crate::delivery::{Answered, Attached, Origin};
 use crate::house::{Essential, House};
 use crate::store::{GroupState, LoadGroup};
 use actix::prelude::*;
@@ -20,7 +20,9 @@ pub enum Knock {
     /// A member's session wants to listen.
     Attach(AttachListener),
     /// Somebody joined or left.
-    Changed(MembersChanged),
+    Changed(GroupChanged),
+    /// An answer that must not overtake what the group was told before.
+    Answer(Origin, Answered),
 }
 
 enum Place {
@@ -69,7 +71,19 @@ pub struct Change {
     /// Which.
     pub group: GroupId,
     /// What.
-    pub changed: MembersChanged,
+    pub changed: GroupChanged,
+}
+
+/// An answer about a group, behind what the group was told before: whoever has it and asks the group finds it so.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AnswerBehind {
+    /// Which.
+    pub group: GroupId,
+    /// Whose question.
+    pub origin: Origin,
+    /// The answer.
+    pub body: Answered,
 }
 
 /// What a reader found about a group.
@@ -133,6 +147,22 @@ impl Handler<Change> for Directory {
     }
 }
 
+impl Handler<AnswerBehind> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, AnswerBehind { group, origin, body }: AnswerBehind, _: &mut Context<Self>) {
+        match self.groups.get_mut(&group) {
+            Some(Place::Awake { address, sent }) if address.connected() => {
+                *sent += 1;
+                address.do_send(Forwarded(Knock::Answer(origin, body)));
+            }
+            Some(Place::Waking(waiting)) => waiting.push(Knock::Answer(origin, body)),
+            // Whoever wakes it reads what is stored.
+            Some(Place::Awake { .. }) | None => origin.answer(body),
+        }
+    }
+}
+
 impl Handler<GroupLoaded> for Directory {
     type Result = ();
 
@@ -141,8 +171,12 @@ impl Handler<GroupLoaded> for Directory {
         let Some(state) = state else {
             log::error!("group {group} could not be woken");
             for knock in waiting {
-                if let Knock::Attach(attach) = knock {
-                    attach.session.tell(Attached { group, listening: None, head: Seq(0) });
+                match knock {
+                    Knock::Attach(attach) => {
+                        attach.session.tell(Attached { user: attach.user, group, listening: None, head: Seq(0) });
+                    }
+                    Knock::Answer(origin, body) => origin.answer(body),
+                    Knock::Changed(_) => {}
                 }
             }
             return;

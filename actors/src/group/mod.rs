@@ -6,14 +6,14 @@
 mod directory;
 mod room;
 
-pub use directory::{AttachTo, Change, Directory, GroupLoaded, Idle, Knock, StopGroups};
+pub use directory::{AnswerBehind, AttachTo, Change, Directory, GroupLoaded, Idle, Knock, StopGroups};
 pub use room::{Listener, Room};
 
 use crate::delivery::{Answered, Attached, Deliver, Origin, SessionHandle};
 use crate::house::House;
-use crate::store::{Committable, Mark, Op, Outcome, Submit, Then};
+use crate::store::{Committable, Conversation, Mark, Op, Outcome, Stamp, Submit, Then};
 use actix::prelude::*;
-use protocol::{Body, Event, GroupId, Outgoing, Person, Refusal, Reply, SessionId, UserId};
+use protocol::{Body, Event, GroupId, Kept, Outgoing, Person, Refusal, Reply, Role, Seq, SessionId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,8 +127,32 @@ pub struct Post {
     pub body: Body,
     /// Whether the writing session gets it back too.
     pub echo: bool,
+    /// By which the same post is told when it comes again.
+    pub stamp: Option<Stamp>,
     /// The writing session.
     pub origin: Origin,
+}
+
+/// A member takes a post of its own back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RecallPost {
+    /// Who; the session's own account.
+    pub user: UserId,
+    /// Which post.
+    pub place: Seq,
+    /// The asking session.
+    pub origin: Origin,
+}
+
+/// Something that a member lets the others know, once; it is kept nowhere.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Overheard {
+    /// Who; the session's own account.
+    pub from: UserId,
+    /// What.
+    pub what: Arc<Outgoing>,
 }
 
 /// A member asks who is in the group.
@@ -141,14 +165,21 @@ pub struct AskMembers {
     pub origin: Origin,
 }
 
-/// Somebody is a member now, or no more: as committed.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct MembersChanged {
-    /// Who.
-    pub person: Person,
-    /// In or out.
-    pub joined: bool,
+/// Who is in a group, or as what, has changed: as committed.
+pub enum GroupChanged {
+    /// Somebody is a member now.
+    Joined(Person),
+    /// Somebody is none any more.
+    Left(UserId),
+    /// Somebody is something else now.
+    Role {
+        /// Who.
+        member: UserId,
+        /// What.
+        role: Role,
+    },
+    /// Nobody is a member any more, nor ever will be.
+    Dissolved,
 }
 
 /// A post that is on the disk now, or was refused there.
@@ -182,13 +213,17 @@ impl Handler<Forwarded> for Group {
                 let group = self.room.card().group.clone();
                 let handle = self.handle.clone().filter(|_| joined);
                 attach.session.tell(Attached {
+                    user: attach.user,
                     group: group.id,
                     listening: handle.map(|handle| (Listening { handle, session: attach.session.id }, group)),
                     head: self.room.head(),
                 });
             }
-            Knock::Changed(MembersChanged { person, joined: true }) => self.room.joined(person),
-            Knock::Changed(MembersChanged { person, joined: false }) => self.room.left(person.id),
+            Knock::Changed(GroupChanged::Joined(person)) => self.room.joined(person),
+            Knock::Changed(GroupChanged::Left(user)) => self.room.left(user),
+            Knock::Changed(GroupChanged::Role { member, role }) => self.room.is_now(member, role),
+            Knock::Changed(GroupChanged::Dissolved) => self.room.dissolved(),
+            Knock::Answer(origin, body) => origin.answer(body),
         }
         self.rest_if_idle(ctx);
     }
@@ -206,14 +241,43 @@ impl Handler<DetachListener> for Group {
 impl Handler<Post> for Group {
     type Result = ();
 
-    fn handle(&mut self, Post { from, body, echo, origin }: Post, _: &mut Context<Self>) {
-        if !self.room.is_member(from) {
+    fn handle(&mut self, Post { from, body, echo, stamp, origin }: Post, _: &mut Context<Self>) {
+        // A post that comes again has the answer that it had: only the store knows that of one with a stamp.
+        if stamp.is_none() && !self.room.is_member(from) {
             return origin.refuse(Refusal::NotMember);
         }
         let Some(handle) = self.handle.clone() else { return };
         self.open += 1;
-        let op = Op::Post { from, group: handle.id, body };
+        let op = Op::Post { from, group: handle.id, body, stamp };
         self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Group { handle, echo } });
+    }
+}
+
+impl Handler<RecallPost> for Group {
+    type Result = ();
+
+    fn handle(&mut self, RecallPost { user, place, origin }: RecallPost, _: &mut Context<Self>) {
+        let Some(handle) = self.handle.clone() else { return };
+        self.open += 1;
+        let op = Op::Recall { user, of: Conversation::Group(handle.id), place };
+        self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Group { handle, echo: false } });
+    }
+}
+
+impl Handler<Overheard> for Group {
+    type Result = ();
+
+    fn handle(&mut self, Overheard { from, what }: Overheard, _: &mut Context<Self>) {
+        if !self.room.is_member(from) {
+            return;
+        }
+        let hears = |session: &SessionHandle| !what.frames(session.dialect, session.carrier).is_empty();
+        for listener in self.room.listeners() {
+            if listener.user == from || !hears(&listener.session) {
+                continue;
+            }
+            listener.session.deliver(Deliver { to: listener.user, what: Some(what.clone()), mark: None });
+        }
     }
 }
 
@@ -225,12 +289,22 @@ impl Handler<PostCommitted> for Group {
         match result {
             Ok(Committable { origin, outcome: Outcome::Posted { from, group, seq, at_ms, body } }) => {
                 let writer = origin.as_ref().map(|origin| origin.session.id);
-                let mark = Some(Mark::Group(group.id, seq));
-                let what = Arc::new(Outgoing::new(Event::Posted { from, group, seq, at_ms, body }));
+                let mark = Mark::Group(group.id, seq);
+                let event = Event::Posted { from, group, seq, at_ms, body };
+                let what = Arc::new(Outgoing::kept(event, Kept { mark, late: false }));
                 for listener in self.room.posted(seq) {
                     let shown = echo || Some(listener.session.id) != writer;
-                    listener.session.deliver(Deliver { to: listener.user, what: shown.then(|| what.clone()), mark });
+                    listener.session.deliver(Deliver {
+                        to: listener.user,
+                        what: shown.then(|| what.clone()),
+                        mark: Some(mark),
+                    });
                 }
+                if let Some(origin) = origin {
+                    origin.answer(Answered::Sent { seq, at_ms });
+                }
+            }
+            Ok(Committable { origin, outcome: Outcome::Repeated { seq, at_ms } }) => {
                 if let Some(origin) = origin {
                     origin.answer(Answered::Sent { seq, at_ms });
                 }

@@ -3,7 +3,7 @@
 
 use crate::delivery::SessionHandle;
 use crate::store::{GroupCard, GroupState};
-use protocol::{Person, Seq, SessionId, UserId};
+use protocol::{Member, Person, Role, Seq, SessionId, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Listener {
 pub struct Room {
     card: GroupCard,
     /// In the order in which they joined.
-    members: Vec<Person>,
+    members: Vec<Member>,
     known: HashMap<UserId, ()>,
     listeners: Vec<Listener>,
     places: HashMap<SessionId, usize>,
@@ -30,7 +30,7 @@ impl Room {
     /// From what is stored.
     #[must_use]
     pub fn new(state: GroupState) -> Self {
-        let known = state.members.iter().map(|member| (member.id, ())).collect();
+        let known = state.members.iter().map(|member| (member.person.id, ())).collect();
         let GroupState { card, members, head } = state;
         Self { card, members, known, listeners: Vec::new(), places: HashMap::new(), head }
     }
@@ -43,7 +43,7 @@ impl Room {
 
     /// The members in the order in which they joined.
     #[must_use]
-    pub fn members(&self) -> &[Person] {
+    pub fn members(&self) -> &[Member] {
         &self.members
     }
 
@@ -62,20 +62,39 @@ impl Room {
     /// Somebody joined. Saying it twice changes nothing.
     pub fn joined(&mut self, person: Person) {
         if self.known.insert(person.id, ()).is_none() {
-            self.members.push(person);
+            self.members.push(Member { person, role: Role::Member });
         }
     }
 
     /// Somebody left: a member no more, and nobody who listens.
     pub fn left(&mut self, user: UserId) {
         if self.known.remove(&user).is_some() {
-            self.members.retain(|member| member.id != user);
+            self.members.retain(|member| member.person.id != user);
             let gone: Vec<_> =
                 self.listeners.iter().filter(|listener| listener.user == user).map(|l| l.session.id).collect();
             for session in gone {
                 self.detach(session);
             }
         }
+    }
+
+    /// A member is something else now.
+    pub fn is_now(&mut self, user: UserId, role: Role) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.person.id == user) {
+            member.role = role;
+            if role == Role::Owner {
+                self.card.owner = user;
+            }
+        }
+    }
+
+    /// The group is no more: nobody is in it, and nobody hears it. It sleeps in its time, so that who has not heard of it
+    /// yet is still answered.
+    pub fn dissolved(&mut self) {
+        self.members.clear();
+        self.known.clear();
+        self.listeners.clear();
+        self.places.clear();
     }
 
     /// Takes a member's session in. `false` where the account is not a member.
@@ -103,6 +122,12 @@ impl Room {
     /// A message is committed: the conversation is that long now. Returns who gets it.
     pub fn posted(&mut self, seq: Seq) -> &[Listener] {
         self.head = self.head.max(seq);
+        &self.listeners
+    }
+
+    /// Who listens.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }
 

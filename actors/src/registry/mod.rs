@@ -3,20 +3,23 @@
 //! Tells: sessions (deliveries), the store (messages to commit), the transfer broker.
 //! If a shard dies the process ends: nobody would know any more who is online.
 
+mod files;
 mod presence;
 mod shard;
 
+pub(crate) use files::FindSender;
+pub use files::{OfferFile, TellAsked, Whom};
 pub use presence::{Announced, Presence};
 pub(crate) use shard::address_of;
 pub use shard::{
-    Announce, Attach, Befriended, Committed, Detach, Membership, OfferFile, PassOn, PolicyChanged, PresenceChanged,
-    Roll, SendPrivate, Shard, Tell,
+    Announce, Attach, Befriended, BlockChanged, Committed, Detach, Membership, PassOn, PolicyChanged, PresenceChanged,
+    Roll, SendPrivate, Shard, Tell, Whisper,
 };
 
 use crate::delivery::{Answered, MembershipChanged, Origin};
 use crate::store::Mark;
 use actix::prelude::*;
-use protocol::{Event, Outgoing, UserId};
+use protocol::{Event, Kept, Outgoing, SessionId, UserId};
 use std::sync::Arc;
 
 /// The way to the registry. Nobody sees that there are shards: what concerns an account goes to its own.
@@ -53,7 +56,16 @@ impl Registry {
     /// Tells an account something, on all its sessions. Where it is away it is not told; a mark says where it will
     /// find it later.
     pub fn tell(&self, to: UserId, event: Event, mark: Option<Mark>) {
-        self.shard(to).do_send(Tell { to, what: Arc::new(Outgoing::new(event)), mark });
+        let what = Arc::new(match mark {
+            Some(mark) => Outgoing::kept(event, Kept { mark, late: false }),
+            None => Outgoing::new(event),
+        });
+        self.shard(to).do_send(Tell { to, what, mark, except: None });
+    }
+
+    /// The same for something that is kept nowhere, but not on the session that has caused it.
+    pub fn tell_others(&self, to: UserId, event: Event, except: Option<SessionId>) {
+        self.shard(to).do_send(Tell { to, what: Arc::new(Outgoing::new(event)), mark: None, except });
     }
 
     /// Answers one of an account's sessions, behind what the account was told before.
@@ -75,6 +87,11 @@ impl Registry {
     /// Who may write to an account has changed.
     pub fn policy(&self, user: UserId, friends_only: bool) {
         self.shard(user).do_send(PolicyChanged { user, friends_only });
+    }
+
+    /// `user` takes nothing from `other` any more, or again.
+    pub fn blocked(&self, user: UserId, other: UserId, blocked: bool) {
+        self.shard(user).do_send(BlockChanged { user, other, blocked });
     }
 
     /// Asks who of `ask` is online. The question travels from shard to shard; the last one answers.

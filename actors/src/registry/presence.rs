@@ -2,7 +2,7 @@
 //! Never: sends anything. Methods return what there is to tell.
 
 use crate::delivery::SessionHandle;
-use protocol::{Person, SessionId, UserId};
+use protocol::{Instance, Person, SessionId, UserId};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,13 +12,19 @@ struct Here {
     /// Known from the announcing on.
     person: Option<Person>,
     sessions: SmallVec<[Arc<SessionHandle>; 1]>,
+    /// Of those that have said which installation of a client they are.
+    instances: Vec<(SessionId, Instance)>,
     /// Only friends may write to it.
     friends_only: bool,
     /// Who is told about this account. Friends, sorted.
     watchers: Vec<UserId>,
+    /// Whom it takes nothing from. Sorted.
+    blocked: Vec<UserId>,
     /// Friendships that changed between the attaching and the announcing of the first session, since the list that
     /// comes with the announcing was read in between.
     changes: Vec<(UserId, bool)>,
+    /// Blocks that changed in between, for the same reason.
+    block_changes: Vec<(UserId, bool)>,
 }
 
 /// What happened at an announcement.
@@ -36,33 +42,62 @@ pub struct Presence {
 
 impl Presence {
     /// Takes a session in, silently. Returns whether there was room among `per_account`.
-    pub fn attach(&mut self, user: UserId, session: Arc<SessionHandle>, per_account: usize) -> bool {
+    pub fn attach(
+        &mut self,
+        user: UserId,
+        session: Arc<SessionHandle>,
+        instance: Option<Instance>,
+        per_account: usize,
+    ) -> bool {
         let here = self.here.entry(user).or_insert_with(|| Here {
             person: None,
             sessions: SmallVec::new(),
+            instances: Vec::new(),
             friends_only: false,
             watchers: Vec::new(),
+            blocked: Vec::new(),
             changes: Vec::new(),
+            block_changes: Vec::new(),
         });
         if here.sessions.len() >= per_account {
             return false;
         }
+        here.instances.extend(instance.map(|instance| (session.id, instance)));
         here.sessions.push(session);
         true
     }
 
+    /// An installation has come on the connection `by`: its earlier one, if it is still here, gets nothing more and
+    /// counts no more. Returns it; the account stays visible meanwhile.
+    #[must_use]
+    pub fn replace(&mut self, user: UserId, instance: Option<Instance>, by: SessionId) -> Option<Arc<SessionHandle>> {
+        let here = self.here.get_mut(&user)?;
+        let at = here.instances.iter().position(|(id, other)| Some(*other) == instance && *id != by)?;
+        let (old, _) = here.instances.swap_remove(at);
+        let at = here.sessions.iter().position(|handle| handle.id == old)?;
+        Some(here.sessions.remove(at))
+    }
+
     /// Makes an account visible to its friends. `None` where it has gone in the meantime.
-    pub fn announce(&mut self, person: Person, friends_only: bool, mut friends: Vec<UserId>) -> Option<Announced> {
+    pub fn announce(
+        &mut self,
+        person: Person,
+        friends_only: bool,
+        friends: Vec<UserId>,
+        blocked: Vec<UserId>,
+    ) -> Option<Announced> {
         let here = self.here.get_mut(&person.id)?;
         let first = here.person.is_none();
         here.friends_only = friends_only;
         if first {
-            friends.sort_unstable();
-            friends.dedup();
-            here.watchers = friends;
+            here.watchers = sorted(friends);
+            here.blocked = sorted(blocked);
             here.person = Some(person);
             for (friend, added) in std::mem::take(&mut here.changes) {
-                here.watch(friend, added);
+                set(&mut here.watchers, friend, added);
+            }
+            for (other, blocked) in std::mem::take(&mut here.block_changes) {
+                set(&mut here.blocked, other, blocked);
             }
         }
         Some(Announced { first })
@@ -72,6 +107,7 @@ impl Presence {
     pub fn detach(&mut self, user: UserId, session: SessionId) -> Option<(Person, Vec<UserId>)> {
         let here = self.here.get_mut(&user)?;
         here.sessions.retain(|handle| handle.id != session);
+        here.instances.retain(|(id, _)| *id != session);
         if !here.sessions.is_empty() {
             return None;
         }
@@ -83,9 +119,20 @@ impl Presence {
     pub fn befriend(&mut self, user: UserId, friend: UserId, added: bool) {
         if let Some(here) = self.here.get_mut(&user) {
             if here.person.is_some() {
-                here.watch(friend, added);
+                set(&mut here.watchers, friend, added);
             } else {
                 here.changes.push((friend, added));
+            }
+        }
+    }
+
+    /// `user` takes nothing from `other` from now on, or again.
+    pub fn block(&mut self, user: UserId, other: UserId, blocked: bool) {
+        if let Some(here) = self.here.get_mut(&user) {
+            if here.person.is_some() {
+                set(&mut here.blocked, other, blocked);
+            } else {
+                here.block_changes.push((other, blocked));
             }
         }
     }
@@ -100,9 +147,10 @@ impl Presence {
     /// Whether `from` may write to `user`, who is online.
     #[must_use]
     pub fn may_write(&self, from: UserId, user: UserId) -> bool {
-        self.here
-            .get(&user)
-            .is_some_and(|here| !here.friends_only || from == user || here.watchers.binary_search(&from).is_ok())
+        self.here.get(&user).is_some_and(|here| {
+            let welcome = !here.friends_only || from == user || here.watchers.binary_search(&from).is_ok();
+            welcome && here.blocked.binary_search(&from).is_err()
+        })
     }
 
     /// Whether `friend` is told about `user`, who is online: whether they are friends.
@@ -124,14 +172,19 @@ impl Presence {
     }
 }
 
-impl Here {
-    fn watch(&mut self, friend: UserId, added: bool) {
-        match (self.watchers.binary_search(&friend), added) {
-            (Err(at), true) => self.watchers.insert(at, friend),
-            (Ok(at), false) => {
-                self.watchers.remove(at);
-            }
-            _ => {}
+fn sorted(mut people: Vec<UserId>) -> Vec<UserId> {
+    people.sort_unstable();
+    people.dedup();
+    people
+}
+
+/// Puts somebody into a sorted list, or takes it out.
+fn set(list: &mut Vec<UserId>, who: UserId, there: bool) {
+    match (list.binary_search(&who), there) {
+        (Err(at), true) => list.insert(at, who),
+        (Ok(at), false) => {
+            list.remove(at);
         }
+        _ => {}
     }
 }

@@ -4,17 +4,16 @@
 use super::{Presence, Registry};
 use crate::delivery::{Answered, Deliver, MembershipChanged, Origin, SessionHandle};
 use crate::house::{Essential, House};
-use crate::store::{Committable, Mark, Op, Outcome, Submit, Then};
-use crate::transfer::OfferTransfer;
+use crate::store::{Committable, Mark, Op, Outcome, Stamp, Submit, Then};
 use actix::prelude::*;
-use protocol::{Body, Event, FileLength, Outgoing, Person, Refusal, SessionId, UserId};
+use protocol::{Body, ClosingReason, Event, Instance, Kept, Outgoing, Person, Refusal, SessionId, UserId};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// The actor.
 pub struct Shard {
-    house: Arc<House>,
-    presence: Presence,
+    pub(super) house: Arc<House>,
+    pub(super) presence: Presence,
     _essential: Essential,
 }
 
@@ -26,7 +25,7 @@ impl Shard {
         Self { house, presence: Presence::default(), _essential: essential }
     }
 
-    fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Registry {
         &self.house.registry
     }
 
@@ -47,6 +46,8 @@ impl Actor for Shard {
 pub struct Attach {
     /// The account.
     pub user: UserId,
+    /// Which installation of a client it is, where that is known: it takes the place of its own earlier connection.
+    pub instance: Option<Instance>,
     /// The session, and its question.
     pub origin: Origin,
 }
@@ -61,6 +62,8 @@ pub struct Announce {
     pub friends_only: bool,
     /// Its friends.
     pub friends: Vec<UserId>,
+    /// Whom it has blocked.
+    pub blocked: Vec<UserId>,
     /// The session, and its question.
     pub origin: Origin,
 }
@@ -95,6 +98,8 @@ pub struct Tell {
     pub what: Arc<Outgoing>,
     /// Where it is kept, if it is.
     pub mark: Option<Mark>,
+    /// The session that need not be told.
+    pub except: Option<SessionId>,
 }
 
 /// An answer that must not overtake what the account was told before.
@@ -139,6 +144,18 @@ pub struct PolicyChanged {
     pub friends_only: bool,
 }
 
+/// An account takes nothing from another any more, or again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct BlockChanged {
+    /// The account of this shard.
+    pub user: UserId,
+    /// The other.
+    pub other: UserId,
+    /// Or again.
+    pub blocked: bool,
+}
+
 /// Who of these is online? Travels from shard to shard.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -167,8 +184,25 @@ pub struct SendPrivate {
     pub online_only: bool,
     /// Refuse where the two are not friends, whatever the receiver allows.
     pub friends_only: bool,
+    /// By which the same message is told when it comes again.
+    pub stamp: Option<Stamp>,
     /// The writing session.
     pub origin: Origin,
+}
+
+/// Something that is told once and kept nowhere, to an account of this shard that may be written to. Nobody is told
+/// whether it was.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Whisper {
+    /// Who says it; the session's own account.
+    pub from: UserId,
+    /// To whom.
+    pub to: UserId,
+    /// Only to a friend, whatever the receiver allows.
+    pub friends_only: bool,
+    /// What.
+    pub what: Arc<Outgoing>,
 }
 
 /// Private messages that are on the disk now, in the order of their commit.
@@ -176,31 +210,15 @@ pub struct SendPrivate {
 #[rtype(result = "()")]
 pub struct Committed(pub Vec<Committable>);
 
-/// A file for an account of this shard.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct OfferFile {
-    /// Who sends; the session's own account.
-    pub from: Person,
-    /// To whom.
-    pub to: Person,
-    /// How long.
-    pub length: FileLength,
-    /// The name as the sender wrote it.
-    pub name: Box<str>,
-    /// Refuse it between people who are not friends, whatever the receiver allows. Then it comes to the sender's shard
-    /// first, which knows its friends whether they are here or not: a stranger is not told who is online.
-    pub friends_only: bool,
-    /// The sending session.
-    pub origin: Origin,
-}
-
 impl Handler<Attach> for Shard {
     type Result = ();
 
-    fn handle(&mut self, Attach { user, origin }: Attach, _: &mut Context<Self>) {
+    fn handle(&mut self, Attach { user, instance, origin }: Attach, _: &mut Context<Self>) {
         let per_account = self.house.settings.session.per_account;
-        if self.presence.attach(user, origin.session.clone(), per_account) {
+        if let Some(replaced) = self.presence.replace(user, instance, origin.session.id) {
+            replaced.condemn(ClosingReason::Replaced);
+        }
+        if self.presence.attach(user, origin.session.clone(), instance, per_account) {
             origin.answer(Answered::Admitted);
         } else {
             origin.refuse(Refusal::TooManySessions);
@@ -211,9 +229,11 @@ impl Handler<Attach> for Shard {
 impl Handler<Announce> for Shard {
     type Result = ();
 
-    fn handle(&mut self, Announce { person, friends_only, friends, origin }: Announce, _: &mut Context<Self>) {
+    fn handle(&mut self, announce: Announce, _: &mut Context<Self>) {
+        let Announce { person, friends_only, friends, blocked, origin } = announce;
         // A session that has gone in the meantime needs no answer.
-        let Some(announced) = self.presence.announce(person.clone(), friends_only, friends.clone()) else { return };
+        let announced = self.presence.announce(person.clone(), friends_only, friends.clone(), blocked);
+        let Some(announced) = announced else { return };
         if announced.first {
             let what = Arc::new(Outgoing::new(Event::FriendOnline { friend: person }));
             self.registry().tell_watchers(&what, &friends);
@@ -246,8 +266,12 @@ impl Handler<PresenceChanged> for Shard {
 impl Handler<Tell> for Shard {
     type Result = ();
 
-    fn handle(&mut self, Tell { to, what, mark }: Tell, _: &mut Context<Self>) {
-        self.deliver(to, &what, mark);
+    fn handle(&mut self, Tell { to, what, mark, except }: Tell, _: &mut Context<Self>) {
+        for session in self.presence.sessions(to) {
+            if Some(session.id) != except {
+                session.deliver(Deliver { to, what: Some(what.clone()), mark });
+            }
+        }
     }
 }
 
@@ -285,6 +309,14 @@ impl Handler<PolicyChanged> for Shard {
     }
 }
 
+impl Handler<BlockChanged> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, BlockChanged { user, other, blocked }: BlockChanged, _: &mut Context<Self>) {
+        self.presence.block(user, other, blocked);
+    }
+}
+
 impl Handler<Roll> for Shard {
     type Result = ();
 
@@ -305,12 +337,23 @@ impl Handler<SendPrivate> for Shard {
     type Result = ();
 
     fn handle(&mut self, message: SendPrivate, _: &mut Context<Self>) {
-        let SendPrivate { from, to, body, online_only, friends_only, origin } = message;
+        let SendPrivate { from, to, body, online_only, friends_only, stamp, origin } = message;
         if online_only && !self.presence.is_online(to) {
             return origin.refuse(Refusal::Offline);
         }
-        let op = Op::Private { from, to, body, friends_only };
+        let op = Op::Private { from, to, body, friends_only, stamp };
         self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
+    }
+}
+
+impl Handler<Whisper> for Shard {
+    type Result = ();
+
+    fn handle(&mut self, Whisper { from, to, friends_only, what }: Whisper, _: &mut Context<Self>) {
+        let friends = !friends_only || self.presence.is_watched_by(to, from);
+        if friends && from != to && self.presence.may_write(from, to) {
+            self.deliver(to, &what, None);
+        }
     }
 }
 
@@ -321,39 +364,14 @@ impl Handler<Committed> for Shard {
         for Committable { origin, outcome } in messages {
             let Outcome::Private { from, to, seq, inbox, at_ms, body } = outcome else { continue };
             let receiver = to.id;
-            let what = Arc::new(Outgoing::new(Event::Private { from, to, seq, at_ms, body }));
-            self.deliver(receiver, &what, Some(Mark::Inbox(inbox)));
+            let mark = Mark::Inbox(inbox);
+            let event = Event::Private { from, to, seq, at_ms, body };
+            let what = Arc::new(Outgoing::kept(event, Kept { mark, late: false }));
+            self.deliver(receiver, &what, Some(mark));
             if let Some(origin) = origin {
                 origin.answer(Answered::Sent { seq, at_ms });
             }
         }
-    }
-}
-
-impl Handler<OfferFile> for Shard {
-    type Result = ();
-
-    fn handle(&mut self, offer: OfferFile, _: &mut Context<Self>) {
-        if offer.friends_only {
-            if !self.presence.is_watched_by(offer.from.id, offer.to.id) {
-                return offer.origin.refuse(Refusal::NotFriends);
-            }
-            let shard = self.registry().shard(offer.to.id);
-            return shard.do_send(OfferFile { friends_only: false, ..offer });
-        }
-        let OfferFile { from, to, length, name, origin, .. } = offer;
-        if !self.presence.is_online(to.id) {
-            return origin.refuse(Refusal::Offline);
-        }
-        if !self.presence.may_write(from.id, to.id) {
-            return origin.refuse(Refusal::NotFriends);
-        }
-        // Clients connect to the port by themselves. If all of an account's sessions did, nobody could tell the one
-        // that receives from a stranger; so the one that came last is asked.
-        let Some(receiver) = self.presence.sessions(to.id).last().cloned() else {
-            return origin.refuse(Refusal::Offline);
-        };
-        self.house.transfers.do_send(OfferTransfer { from, to, receiver, length, name, origin });
     }
 }
 

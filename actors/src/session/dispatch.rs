@@ -4,20 +4,22 @@
 use super::answers::is_message;
 use super::{Entering, Session};
 use crate::delivery::{Answered, Origin, Ticket};
-use crate::store::{FindGroup, FindGroupById, FindUser, FindUserById};
+use crate::store::{FindGroup, FindGroupById, FindUser, FindUserByEmail, FindUserById};
 use protocol::{Claim, Command, Frames, GroupRef, Person, Refusal, Reply, Request, UserId, Verb, WhichGroup, Who};
 
 /// A command that is taken up while a name in it is being looked up.
 pub(super) struct Pending {
     ticket: Ticket,
     command: Command,
+    found: Found,
 }
 
-/// What a look-up found.
-#[derive(Clone)]
-pub(super) enum Found {
-    User(Option<Person>),
-    Group(Option<GroupRef>),
+/// What look-ups for one command have found: nobody has looked yet, or somebody, or nobody is called that. Both are kept
+/// until the command is through: it asks no question twice.
+#[derive(Clone, Default)]
+pub(super) struct Found {
+    user: Option<Option<Person>>,
+    group: Option<Option<GroupRef>>,
 }
 
 /// Where a command stands that needs a name.
@@ -34,10 +36,22 @@ pub(super) enum Question {
     Group(WhichGroup),
 }
 
+/// Somebody, as a client has pointed at it.
+fn as_asked(who: &Who) -> Box<str> {
+    match who {
+        Who::Name(key) => key.as_str().into(),
+        Who::Id(id) => id.to_string().into(),
+        Who::Email(email) => email.as_str().into(),
+    }
+}
+
 impl Session {
     /// Takes a request up if its turn has come: messages may go ahead of the answers to other messages, everything
     /// else waits until it is alone.
     pub(super) fn take_up(&mut self, request: Box<Request>) {
+        if let Command::Received { marks } = &request.command {
+            return self.received(request.id, marks);
+        }
         let alone = self.answers.is_empty();
         let together = is_message(request.command.verb()) && self.answers.only_messages();
         if alone || together {
@@ -62,6 +76,8 @@ impl Session {
         let about = match &command {
             Command::SendPrivate { as_written, .. } => Some(as_written.clone()),
             Command::ListMembers { group: WhichGroup::Name(key) } => Some(key.as_str().into()),
+            Command::RequestCode { email, .. } | Command::RegisterByMail { email, .. } => Some(email.as_str().into()),
+            Command::FindUser { who } | Command::AddFriend { friend: who, .. } => Some(as_asked(who)),
             _ => None,
         };
         let ticket = self.answers.open(id, command.verb(), about, self.clock.now);
@@ -90,7 +106,11 @@ impl Session {
 
     /// Who may ask what: identity comes from the session, and a claim to be somebody else is refused.
     fn check(&self, command: &Command, claim: Option<&Claim>) -> Result<(), Refusal> {
-        if matches!(command.verb(), Verb::Register | Verb::Login) {
+        let guests_may = matches!(
+            command.verb(),
+            Verb::Register | Verb::Login | Verb::RequestCode | Verb::RegisterByMail | Verb::ResetPassword
+        );
+        if guests_may {
             return Ok(());
         }
         if self.visitor && !matches!(command.verb(), Verb::ListFriends | Verb::Logout | Verb::Ping) {
@@ -101,46 +121,77 @@ impl Session {
             (None, _) => Err(Refusal::NotLoggedIn),
             (Some(member), Some(Claim::Name(name))) if member.key != *name => Err(Refusal::NotPermitted),
             (Some(member), Some(Claim::Id(id))) if member.me.id != *id => Err(Refusal::NotPermitted),
+            (Some(_), Some(Claim::Email(_))) => Err(Refusal::NotPermitted),
             (Some(_), _) => Ok(()),
         }
     }
 
-    /// One command, one handler. `found` is what the last look-up of a name in this command found.
+    /// One command, one handler. `found` is what the look-ups of names in this command have found.
     fn run(&mut self, ticket: Ticket, command: Command, found: Option<&Found>) {
         let Some(me) = self.member.as_ref().map(|member| member.me.id) else {
             return self.run_as_guest(ticket, command);
         };
         let asked = match &command {
-            Command::AddFriend { friend, special } => self.add_friend(ticket, me, friend, *special, found),
-            Command::AnswerFriend { asker, verdict, special } => {
-                self.answer_friend(ticket, me, asker, *verdict, *special, found)
+            Command::AddFriend { friend, special, reason } => {
+                self.add_friend(ticket, me, friend, *special, reason, found)
+            }
+            Command::AnswerFriend { asker, verdict, special, reason } => {
+                self.answer_friend(ticket, me, asker, *verdict, (*special, reason), found)
             }
             Command::SetFriend { friend, special } => self.set_friend(ticket, me, friend, *special, found),
             Command::FindUser { who } => self.look_up(ticket, who, found),
             Command::RemoveFriend { friend } => self.remove_friend(ticket, me, friend, found),
-            Command::JoinGroup { group } => self.join_group(ticket, me, group, found),
-            Command::AnswerJoin { group, member, verdict } => {
-                self.answer_join(ticket, me, group, member, *verdict, found)
+            Command::JoinGroup { group, reason } => self.join_group(ticket, me, group, reason, found),
+            Command::AnswerJoin { group, member, verdict, reason } => {
+                self.answer_join(ticket, me, group, member, (*verdict, reason), found)
             }
             Command::LeaveGroup { group } => self.leave_group(ticket, me, group, found),
             Command::ListMembers { group } => self.list_members(ticket, me, group, found),
-            Command::SendPrivate { to, body, .. } => self.send_private(ticket, me, to, body, found),
-            Command::Post { group, body } => self.post(ticket, me, group, body, found),
+            Command::SendPrivate { to, body, number, .. } => self.send_private(ticket, me, to, body, *number, found),
+            Command::Post { group, body, number } => self.post(ticket, me, group, body, *number, found),
             Command::History { peer, before, limit } => self.history(ticket, me, peer, *before, *limit, found),
-            Command::OfferFile { to, length, name } => self.offer_file(ticket, to, *length, name, found),
+            Command::OfferFile { to, length, name, hash } => self.offer_file(ticket, to, *length, name, *hash, found),
             Command::ListFriends | Command::ListPresence => self.list_friends(ticket, me),
             Command::ListGroups => self.list_groups(ticket, me),
             Command::SetPolicy { add, message } => self.set_policy(ticket, me, *add, *message),
-            Command::CreateGroup { name, join } => self.create_group(ticket, me, name, *join),
+            Command::CreateGroup { name, join, about } => self.create_group(ticket, me, name.as_deref(), *join, about),
+            Command::SetRemark { friend, remark } => self.set_remark(ticket, me, friend, remark, found),
+            Command::Block { who, blocked } => self.block(ticket, me, who, *blocked, found),
+            Command::ListBlocked => self.list_blocked(ticket, me),
+            Command::GetProfile { who } => self.get_profile(ticket, me, who.as_ref(), found),
+            Command::SetProfile { change } => self.set_profile(ticket, me, change),
+            Command::SetGroup { group, change } => self.set_group(ticket, me, group, change, found),
+            Command::GetGroup { group } => self.get_group(ticket, me, group, found),
+            Command::SetRole { group, member, role } => self.set_role(ticket, me, group, member, *role, found),
+            Command::Invite { group, who } => self.invite(ticket, me, group, who, found),
+            Command::AnswerInvite { group, verdict, reason } => {
+                self.answer_invite(ticket, me, group, (*verdict, reason), found)
+            }
+            Command::RemoveMember { group, member, reason } => {
+                self.remove_member(ticket, me, group, member, reason, found)
+            }
+            Command::TransferGroup { group, member } => self.transfer_group(ticket, me, group, member, found),
+            Command::DissolveGroup { group } => self.dissolve_group(ticket, me, group, found),
+            Command::Typing { peer } => self.typing(ticket, peer, found),
+            Command::MarkRead { peer, place } => self.mark_read(ticket, peer, *place, found),
+            Command::Recall { peer, place } => self.recall(ticket, me, peer, *place, found),
+            Command::AcceptFile { transfer, offset } => self.accept_file(ticket, *transfer, *offset),
+            Command::DeclineFile { transfer, reason } => self.decline_file(ticket, *transfer, reason),
             Command::Register { .. }
             | Command::Login { .. }
             | Command::Logout
             | Command::Ping
+            | Command::Received { .. } // taken up before its turn
+            | Command::RequestCode { .. }
+            | Command::RegisterByMail { .. }
+            | Command::ResetPassword { .. }
+            | Command::BindEmail { .. }
             | Command::ChangePassword { .. } => return self.run_as_guest(ticket, command),
         };
         if let Some(question) = asked {
             self.ask(ticket, question);
-            self.pending = Some(Box::new(Pending { ticket, command }));
+            let found = found.cloned().unwrap_or_default();
+            self.pending = Some(Box::new(Pending { ticket, command, found }));
         }
     }
 
@@ -148,7 +199,13 @@ impl Session {
     fn run_as_guest(&mut self, ticket: Ticket, command: Command) {
         match command {
             Command::Register { name, password } => self.register(ticket, name, password),
-            Command::Login { who, password } => self.login(ticket, who, password),
+            Command::Login { who, password, code, instance } => self.login(ticket, who, password, code, instance),
+            Command::RequestCode { email, purpose } => self.request_code(ticket, email, purpose),
+            Command::RegisterByMail { email, nickname, password, code } => {
+                self.register_by_mail(ticket, email, nickname, password, code);
+            }
+            Command::ResetPassword { email, code, new } => self.reset_password(ticket, email, code, new),
+            Command::BindEmail { email, code } => self.bind_email(ticket, email, code),
             Command::Logout => self.logout(ticket),
             Command::Ping => self.reply(ticket, &Reply::Pong),
             Command::ChangePassword { old, new } => self.change_password(ticket, old, new),
@@ -166,6 +223,9 @@ impl Session {
         match body {
             Answered::Sent { seq, at_ms } => {
                 let Some(verb) = self.answers.slot(ticket).map(|slot| slot.verb) else { return };
+                if verb == Verb::Recall {
+                    return self.recalled(ticket);
+                }
                 self.reply(ticket, &Reply::Sent { verb, seq, at_ms });
             }
             Answered::Refused(refusal) => {
@@ -174,8 +234,8 @@ impl Session {
             }
             Answered::Reply(reply) => self.reply(ticket, &reply),
             Answered::Done(outcome) => self.done(ticket, *outcome),
-            Answered::FoundUser(person) => self.found(ticket, &Found::User(person)),
-            Answered::FoundGroup(group) => self.found(ticket, &Found::Group(group)),
+            Answered::FoundUser(person) => self.found(ticket, |found| found.user = Some(person)),
+            Answered::FoundGroup(group) => self.found(ticket, |found| found.group = Some(group)),
             Answered::Verified(user) => self.verified(ticket, user),
             Answered::Admitted => self.admitted(ticket),
             Answered::Loaded(state) => self.loaded(ticket, state),
@@ -184,9 +244,13 @@ impl Session {
         }
     }
 
-    fn found(&mut self, ticket: Ticket, found: &Found) {
+    fn found(&mut self, ticket: Ticket, note: impl FnOnce(&mut Found)) {
         match self.pending.take() {
-            Some(pending) if pending.ticket == ticket => self.run(ticket, pending.command, Some(found)),
+            Some(pending) if pending.ticket == ticket => {
+                let Pending { command, mut found, .. } = *pending;
+                note(&mut found);
+                self.run(ticket, command, Some(&found));
+            }
             other => self.pending = other,
         }
     }
@@ -196,6 +260,7 @@ impl Session {
         let reader = self.house.reader(me);
         match question {
             Question::User(Who::Name(key)) => reader.do_send(FindUser { key, origin }),
+            Question::User(Who::Email(email)) => reader.do_send(FindUserByEmail { email, origin }),
             Question::User(Who::Id(id)) => reader.do_send(FindUserById { id, origin }),
             Question::Group(WhichGroup::Name(key)) => reader.do_send(FindGroup { key, origin }),
             Question::Group(WhichGroup::Id(id)) => reader.do_send(FindGroupById { id, origin }),
@@ -207,12 +272,14 @@ impl Session {
         let known = match who {
             Who::Name(key) => self.house.names.user(key),
             Who::Id(id) => self.house.names.user_by_id(*id),
+            // Whether its owner may be found is asked every time.
+            Who::Email(_) => None,
         };
-        match (known, found) {
+        match (known, found.and_then(|found| found.user.as_ref())) {
             (Some(person), _) => Look::Known(person),
-            (None, Some(Found::User(Some(person)))) => Look::Known(person.clone()),
-            (None, Some(Found::User(None))) => Look::Nobody,
-            (None, _) => Look::Asked(Question::User(who.clone())),
+            (None, Some(Some(person))) => Look::Known(person.clone()),
+            (None, Some(None)) => Look::Nobody,
+            (None, None) => Look::Asked(Question::User(who.clone())),
         }
     }
 
@@ -225,11 +292,11 @@ impl Session {
                 member.and_then(|member| member.feeds.group(*id)).map(|followed| followed.group.clone())
             }
         };
-        match (known, found) {
+        match (known, found.and_then(|found| found.group.as_ref())) {
             (Some(group), _) => Look::Known(group),
-            (None, Some(Found::Group(Some(group)))) => Look::Known(group.clone()),
-            (None, Some(Found::Group(None))) => Look::Nobody,
-            (None, _) => Look::Asked(Question::Group(which.clone())),
+            (None, Some(Some(group))) => Look::Known(group.clone()),
+            (None, Some(None)) => Look::Nobody,
+            (None, None) => Look::Asked(Question::Group(which.clone())),
         }
     }
 
@@ -241,7 +308,7 @@ impl Session {
     /// The last word to a question.
     pub(super) fn reply(&mut self, ticket: Ticket, reply: &Reply) {
         let Some(slot) = self.answers.slot(ticket) else { return };
-        let frames = self.dialect.get().reply(slot.request, reply, self.link.carrier());
+        let frames = self.dialect.get().reply(slot.request, reply, self.carrier);
         self.close_slot(ticket, frames);
     }
 
@@ -249,7 +316,7 @@ impl Session {
     pub(super) fn refuse(&mut self, ticket: Ticket, refusal: Refusal) {
         let Some(slot) = self.answers.slot(ticket) else { return };
         let reply = Reply::Refused { verb: slot.verb, refusal, about: slot.about.clone() };
-        let frames = self.dialect.get().reply(slot.request, &reply, self.link.carrier());
+        let frames = self.dialect.get().reply(slot.request, &reply, self.carrier);
         self.close_slot(ticket, frames);
     }
 

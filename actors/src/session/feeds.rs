@@ -18,6 +18,10 @@ struct Feed {
     unread: bool,
     /// A part of the backlog is being read; this was the head when the question went out.
     reading: Option<Seq>,
+    /// What came up to there, was not shown here.
+    since: Seq,
+    /// Up to there everything behind that was, though some of it may be shown again.
+    furthest: Seq,
 }
 
 /// A group that the session listens to.
@@ -46,7 +50,12 @@ pub enum Place {
 pub struct Feeds {
     inbox: Feed,
     groups: Vec<Followed>,
+    /// Groups that were followed, the latest few, with the places from where and up to where they were shown.
+    left: Vec<(GroupId, Seq, Seq)>,
 }
+
+/// How many of those are remembered: receipts for what came last may still be under way.
+const LEFT: usize = 8;
 
 impl Feed {
     fn place(&mut self, seq: Seq) -> Place {
@@ -65,6 +74,11 @@ impl Feed {
 
     fn is_behind(&self) -> bool {
         self.unread || self.shown < self.head
+    }
+
+    /// The furthest place that was ever shown.
+    fn reach(&self) -> Seq {
+        self.furthest.max(self.shown)
     }
 
     fn start_reading(&mut self) -> Seq {
@@ -88,13 +102,15 @@ impl Feeds {
     /// An inbox that was received up to `cursor`, and no groups yet. The first read tells whether it is behind.
     #[must_use]
     pub fn new(cursor: Seq) -> Self {
-        Self { inbox: Feed { shown: cursor, head: cursor, unread: true, reading: None }, groups: Vec::new() }
+        let inbox = Feed { shown: cursor, head: cursor, unread: true, reading: None, since: cursor, furthest: cursor };
+        Self { inbox, groups: Vec::new(), left: Vec::new() }
     }
 
     /// Follows a group from after `shown` on; `head` is the last place that exists.
     pub fn follow(&mut self, group: GroupRef, listening: Listening, shown: Seq, head: Seq) {
         if !self.follows(group.id) {
-            let feed = Feed { shown: shown.min(head), head, unread: false, reading: None };
+            let shown = shown.min(head);
+            let feed = Feed { shown, head, unread: false, reading: None, since: shown, furthest: shown };
             self.groups.push(Followed { group, listening, feed });
         }
     }
@@ -102,7 +118,12 @@ impl Feeds {
     /// Follows a group no more.
     pub fn unfollow(&mut self, group: GroupId) -> Option<Followed> {
         let at = self.groups.iter().position(|followed| followed.group.id == group)?;
-        Some(self.groups.remove(at))
+        let followed = self.groups.remove(at);
+        if self.left.len() == LEFT {
+            self.left.remove(0);
+        }
+        self.left.push((group, followed.feed.since, followed.feed.reach()));
+        Some(followed)
     }
 
     /// Whether a group is followed.
@@ -125,15 +146,61 @@ impl Feeds {
         }
     }
 
+    /// A live delivery has come, and there is no room to show it: it comes with the backlog.
+    pub fn later(&mut self, mark: Mark) {
+        if let Some((feed, seq)) = self.feed(mark) {
+            feed.head = feed.head.max(seq);
+        }
+    }
+
+    /// What came after that place of a line has to be shown again: it is read from the store.
+    pub fn rewind(&mut self, to: Mark) {
+        if let Some((feed, seq)) = self.feed(to)
+            && seq < feed.shown
+        {
+            feed.furthest = feed.reach();
+            feed.shown = seq;
+            feed.unread = true;
+        }
+    }
+
+    /// A line that was rewound goes on behind that place: what is before it is received after all. A part that is being
+    /// read is not wanted any more.
+    pub fn skip_to(&mut self, to: Mark) {
+        if let Some((feed, seq)) = self.feed(to) {
+            feed.shown = feed.shown.max(seq);
+        }
+    }
+
+    /// Whether that place was shown here.
+    #[must_use]
+    pub fn was_shown(&self, mark: Mark) -> bool {
+        let within = |since: Seq, shown: Seq| since < mark.place() && mark.place() <= shown;
+        match mark {
+            Mark::Inbox(_) => within(self.inbox.since, self.inbox.reach()),
+            Mark::Group(group, _) => {
+                let followed = self.group(group).map(|followed| (followed.feed.since, followed.feed.reach()));
+                let left = self.left.iter().filter(|(id, ..)| *id == group).map(|(_, since, shown)| (*since, *shown));
+                followed.into_iter().chain(left).any(|(since, shown)| within(since, shown))
+            }
+        }
+    }
+
     /// The next part of a backlog to read: after which place. At most one part is read at a time.
     pub fn next_read(&mut self) -> Option<Mark> {
+        self.next_read_of(|_| true)
+    }
+
+    /// The same, of the lines that may be read.
+    pub fn next_read_of(&mut self, may: impl Fn(Mark) -> bool) -> Option<Mark> {
         if self.inbox.reading.is_some() || self.groups.iter().any(|followed| followed.feed.reading.is_some()) {
             return None;
         }
-        if self.inbox.is_behind() {
+        if self.inbox.is_behind() && may(Mark::Inbox(self.inbox.shown)) {
             return Some(Mark::Inbox(self.inbox.start_reading()));
         }
-        let followed = self.groups.iter_mut().find(|followed| followed.feed.is_behind())?;
+        let may = |followed: &Followed| may(Mark::Group(followed.group.id, followed.feed.shown));
+        let followed = self.groups.iter_mut().find(|followed| followed.feed.is_behind() && may(followed))?;
         Some(Mark::Group(followed.group.id, followed.feed.start_reading()))
     }
 
@@ -240,6 +307,41 @@ mod tests {
         assert_eq!(feeds.next_read(), Some(inbox(0)));
         assert!(feeds.read(inbox(0), None, false));
         assert!(!feeds.is_behind());
+    }
+
+    #[test]
+    fn a_feed_that_is_rewound_reads_on_from_there_and_drops_what_was_being_read() {
+        let mut feeds = caught_up(3);
+        for seq in 4..=6 {
+            assert_eq!(feeds.place(inbox(seq)), Place::Next);
+        }
+        feeds.rewind(inbox(4));
+        assert_eq!(feeds.place(inbox(7)), Place::Later, "in order");
+        assert_eq!(feeds.next_read(), Some(inbox(4)));
+        feeds.rewind(inbox(3));
+        assert!(!feeds.read(inbox(4), Some(Seq(7)), false));
+        assert_eq!(feeds.next_read(), Some(inbox(3)));
+        assert!(feeds.read(inbox(3), Some(Seq(7)), false));
+        assert!(!feeds.is_behind());
+        feeds.rewind(inbox(9));
+        assert!(!feeds.is_behind(), "never forward");
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_read_later() {
+        let mut feeds = caught_up(3);
+        feeds.later(inbox(4));
+        assert!(feeds.is_behind());
+        assert_eq!(feeds.place(inbox(5)), Place::Later);
+        assert_eq!(feeds.next_read(), Some(inbox(3)));
+    }
+
+    #[test]
+    fn what_was_shown_here_is_known() {
+        let mut feeds = caught_up(3);
+        let _ = feeds.place(inbox(4));
+        assert_eq!([3, 4, 5].map(|seq| feeds.was_shown(inbox(seq))), [false, true, false]);
+        assert!(!feeds.was_shown(Mark::Group(GroupId(1), Seq(1))));
     }
 
     #[test]

@@ -13,8 +13,10 @@ use std::task::{Context, Poll};
 pub enum Arrival {
     /// So many bytes, in the caller's buffer. Never 0.
     Bytes(usize),
-    /// One whole message, on a link that has messages.
+    /// One whole message, on a link that has messages: a text, where the link tells texts from others.
     Message(Bytes),
+    /// The same, and no text. Only on a link to a dialect that takes such ([`protocol::Dialect::takes_binary`]).
+    Binary(Bytes),
     /// The peer says that it has all that was written up to this place of the stream ([`Link::probe`]).
     Receipt(u64),
     /// The peer closed in order: nothing more comes, and all that came before it has been read.

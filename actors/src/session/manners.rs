@@ -3,7 +3,7 @@
 
 use crate::settings::ActorSettings;
 use crate::settings::Consent;
-use protocol::{Carrier, Customs, DialectId, FriendPolicy, JoinPolicy, Limits, MessagePolicy};
+use protocol::{Carrier, Customs, DialectId, FriendPolicy, JoinPolicy, Limits, MessagePolicy, Terms};
 use std::time::Duration;
 
 /// One dialect's limits and habits.
@@ -22,6 +22,10 @@ pub struct Manners {
     pub nudge_for: Duration,
     /// Whether the writer of a group post gets it back.
     pub group_echo: bool,
+    /// Whether its clients can say a code that was mailed.
+    pub says_codes: bool,
+    /// What its clients are told that the server expects of them.
+    pub terms: Option<Terms>,
 }
 
 impl Manners {
@@ -40,6 +44,7 @@ impl Manners {
         }
         match dialect.get().name() {
             "plain" => Self::plain(settings, customs),
+            "binary" => Self::binary(settings, customs),
             _ => Self::framed(settings, customs),
         }
     }
@@ -55,6 +60,8 @@ impl Manners {
             nudge_every: Duration::from_millis(plain.nudge_ms),
             nudge_for: Duration::from_secs(plain.nudge_for_s),
             group_echo: plain.group_echo,
+            says_codes: false,
+            terms: None,
         }
     }
 
@@ -70,6 +77,38 @@ impl Manners {
             nudge_every: Duration::ZERO,
             nudge_for: Duration::ZERO,
             group_echo: false,
+            says_codes: false,
+            terms: None,
+        }
+    }
+
+    /// They know where a frame ends, too.
+    fn binary(settings: &ActorSettings, customs: Customs) -> Self {
+        /// Levels of nesting: the JSON form of a packet has no more than five.
+        const DEPTH: usize = 16;
+        let binary = &settings.binary;
+        let fields = settings.profile.max_fields.saturating_add(64);
+        let limits = Limits { frame_bytes: binary.max_packet_bytes, depth: DEPTH, fields };
+        let told = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let seconds = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let terms = Terms {
+            heartbeat_s: seconds(binary.heartbeat_s),
+            patience_s: seconds(binary.patience_s),
+            max_packet_bytes: told(binary.max_packet_bytes),
+            max_message_bytes: told(settings.message.max_bytes),
+            receipt_window: told(binary.receipt_window),
+            receipt_timeout_s: seconds(binary.receipt_timeout_s),
+        };
+        Self {
+            stream: limits,
+            message: limits,
+            customs,
+            pace: Duration::ZERO,
+            nudge_every: Duration::ZERO,
+            nudge_for: Duration::ZERO,
+            group_echo: false,
+            says_codes: true,
+            terms: Some(terms),
         }
     }
 
@@ -78,7 +117,7 @@ impl Manners {
     pub fn limits(&self, carrier: Carrier) -> Limits {
         match carrier {
             Carrier::Stream => self.stream,
-            Carrier::Message => self.message,
+            Carrier::Message | Carrier::Text => self.message,
         }
     }
 }

@@ -12,13 +12,16 @@ mod manners;
 mod outbox;
 mod pump;
 mod receipts;
+mod receiving;
 mod times;
+mod window;
 
 pub use answers::Answers;
 pub use feeds::{Feeds, Place};
 pub use manners::Manners;
 pub use outbox::{Outbox, Pace, Packed};
 pub use receipts::Receipts;
+pub use window::{Ack, Next, Window};
 
 use crate::delivery::{Answer, Attached, Backlog, Condemn, Deliver, DrainSession, MembershipChanged, SessionHandle};
 use crate::house::House;
@@ -26,14 +29,15 @@ use crate::lobby::InLobby;
 use crate::registry::Detach;
 use crate::store::{Mark, Op, Submit, Then};
 use actix::prelude::*;
-use commands::Entering;
+use commands::{Entering, Recalling};
 use dispatch::Pending;
 use link::{Closing, Link};
 use protocol::{
-    ClosingReason, Decoder, DialectId, Event, Frames, Friend, GroupId, NameKey, Outgoing, Person, Reply, Request,
-    SessionId, UserId,
+    Carrier, ClosingReason, Decoder, DialectId, Event, Frames, Friend, GroupId, Instance, NameKey, Outgoing, Person,
+    Reply, Request, SessionId, UserId,
 };
 use pump::{Ending, Pump};
+use receiving::Receiving;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use times::Clock;
@@ -50,6 +54,8 @@ pub struct Session {
     visitor: bool,
     handle: Option<Arc<SessionHandle>>,
     link: Box<dyn Link>,
+    /// How the client speaks: as the link carries it, or in text, where it may choose and last did.
+    carrier: Carrier,
     decoder: Box<dyn Decoder>,
     /// Read, but not decoded: the session has no credit for it yet. At most one read.
     parked: Vec<u8>,
@@ -61,6 +67,8 @@ pub struct Session {
     outbox: Outbox,
     clock: Clock,
     ending: Ending,
+    /// The installation that the client says it is, in the login that is being verified.
+    presented: Option<Instance>,
     entering: Option<Box<Entering>>,
     member: Option<Box<Member>>,
     /// What the account that was behind this session may still turn out to have received.
@@ -77,7 +85,14 @@ struct Member {
     /// What its name is compared by: every request claims to be somebody.
     key: NameKey,
     feeds: Feeds,
-    receipts: Receipts,
+    receiving: Receiving,
+    /// Which installation of a client this is, where it has said so.
+    instance: Option<Instance>,
+    /// When somebody was last told that it is writing.
+    typed: Option<Instant>,
+    /// Since when, and how often, somebody was told how far it has read: in that second.
+    read: Option<(Instant, u32)>,
+    recalling: Option<Box<Recalling>>,
     /// Groups that are about to take it in, and after which place their conversation is to be shown.
     attaching: Vec<(GroupId, protocol::Seq)>,
     /// Friends that were listed, until it is known who of them is online.
@@ -146,6 +161,7 @@ impl Session {
             visitor,
             handle: None,
             link,
+            carrier,
             decoder,
             parked: Vec::new(),
             next: None,
@@ -154,6 +170,7 @@ impl Session {
             outbox: Outbox::default(),
             clock: Clock::new(Instant::now()),
             ending: Ending::No,
+            presented: None,
             entering: None,
             member: None,
             unsettled: None,
@@ -181,7 +198,7 @@ impl Session {
 
     /// Shows an event; its mark counts once all of it is received. `false` where this dialect has no word for it.
     fn show_frames(&mut self, what: &Outgoing, mark: Option<Mark>) -> bool {
-        let frames = what.frames(self.dialect, self.link.carrier());
+        let frames = what.frames(self.dialect, self.carrier);
         let bound = self.house.settings.session.outbox_bytes;
         if !frames.is_empty() && !self.outbox.push_event(frames, mark, bound) {
             self.condemn(ClosingReason::SlowConsumer);
@@ -191,13 +208,17 @@ impl Session {
 
     /// Shows the next event of a feed, or notes that there is nothing to show.
     fn show_next(&mut self, what: Option<&Outgoing>, mark: Mark) {
-        if what.is_some_and(|what| self.show_frames(what, Some(mark))) {
+        let shown = what.is_some_and(|what| self.show_frames(what, Some(mark)));
+        if let Some(window) = self.member.as_mut().and_then(|member| member.receiving.window()) {
+            return if shown { window.shown(mark) } else { window.silent(mark) };
+        }
+        if shown {
             return;
         }
         // What this account wrote, or what this dialect has no word for, counts as received with all before it.
         let packed = self.outbox.push_mark(mark);
         if let Some((packed, member)) = packed.zip(self.member.as_mut()) {
-            member.receipts.packed(packed, self.clock.now);
+            member.receiving.packed(packed, self.clock.now);
         }
     }
 
@@ -218,6 +239,7 @@ impl Session {
             }
             return;
         }
+        let window = self.house.settings.binary.receipt_window;
         let Some(member) = &mut self.member else { return };
         let Deliver { what, mark, .. } = deliver;
         match mark {
@@ -226,6 +248,7 @@ impl Session {
                     self.show_frames(&what, None);
                 }
             }
+            Some(mark) if member.receiving.next(mark, window) == Next::Full => member.feeds.later(mark),
             Some(mark) => match member.feeds.place(mark) {
                 Place::Next => self.show_next(what.as_deref(), mark),
                 Place::Later => self.read_on(),
@@ -241,7 +264,7 @@ impl Session {
         }
         log::debug!("session {:016x}: closing: {reason:?}", self.id.0);
         self.leave(false);
-        let frames = self.dialect.get().event(&Event::Closing { reason }, self.link.carrier());
+        let frames = self.dialect.get().event(&Event::Closing { reason }, None, self.carrier);
         // There may be no room for it; then the peer would not read it anyway.
         let _ = self.outbox.push_answer(frames, self.house.settings.session.outbox_bytes);
         self.link.closing(Closing::Because(reason));
@@ -254,11 +277,14 @@ impl Session {
         self.entering = None;
         self.pending = None;
         if let Some(member) = self.member.take() {
-            let Member { me, mut receipts, .. } = *member;
-            self.store_receipts(me.id, &mut receipts);
-            self.unsettled = Some((me.id, receipts));
-            if in_order {
-                self.settle();
+            let Member { me, mut receiving, .. } = *member;
+            self.store_received(me.id, receiving.take_confirmed());
+            // Where only the client's word counts, an end says nothing.
+            if let Receiving::Told(receipts) = receiving {
+                self.unsettled = Some((me.id, receipts));
+                if in_order {
+                    self.settle();
+                }
             }
             self.outbox.forget_deliveries();
         }
@@ -269,7 +295,7 @@ impl Session {
     fn settle(&mut self) {
         if let Some((user, mut receipts)) = self.unsettled.take() {
             receipts.ended(self.acknowledged());
-            self.store_receipts(user, &mut receipts);
+            self.store_received(user, receipts.take_confirmed());
         }
     }
 
@@ -278,8 +304,7 @@ impl Session {
         acknowledged(&*self.link, &self.outbox)
     }
 
-    fn store_receipts(&self, user: UserId, receipts: &mut Receipts) {
-        let marks = receipts.take_confirmed();
+    fn store_received(&self, user: UserId, marks: Vec<Mark>) {
         if !marks.is_empty() {
             let op = Op::Advance { user, marks };
             self.house.store.do_send(Submit { op, origin: None, then: Then::Nobody });

@@ -7,7 +7,7 @@ use super::{Member, Session, acknowledged};
 use crate::session::link::{Arrival, Closing};
 use actix::fut::ActorFuture;
 use actix::prelude::*;
-use protocol::{ClosingReason, Decoded, Mistake, Style, Verb};
+use protocol::{Carrier, ClosingReason, Decoded, Mistake, Style, Verb};
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
@@ -162,8 +162,11 @@ impl Session {
                     self.heard();
                     self.decode(&buffer[..n]);
                 }
-                Poll::Ready(Ok(Arrival::Message(message))) => {
+                Poll::Ready(Ok(arrival @ (Arrival::Message(_) | Arrival::Binary(_)))) => {
                     self.heard();
+                    let is_text = matches!(arrival, Arrival::Message(_));
+                    let (Arrival::Message(message) | Arrival::Binary(message)) = arrival else { continue };
+                    self.spoken(is_text);
                     self.decode(&message);
                     if message.is_empty() {
                         // A message all the same.
@@ -171,8 +174,8 @@ impl Session {
                     }
                 }
                 Poll::Ready(Ok(Arrival::End)) => {
-                    if let Some(member) = &mut self.member {
-                        member.receipts.ended(acknowledged(&*self.link, &self.outbox));
+                    if let Some(receipts) = self.member.as_mut().and_then(|member| member.receiving.told()) {
+                        receipts.ended(acknowledged(&*self.link, &self.outbox));
                     }
                     self.end(Ending::Finishing);
                     return Ok(());
@@ -184,15 +187,27 @@ impl Session {
         Ok(())
     }
 
+    /// In a dialect that has two forms, what is said from now on has the one that the client last spoke in.
+    fn spoken(&mut self, is_text: bool) {
+        let carrier = if is_text { Carrier::Text } else { Carrier::Message };
+        if self.carrier != carrier && self.dialect.get().takes_binary() {
+            self.carrier = carrier;
+            self.decoder = self.dialect.get().decoder(carrier, self.manners().limits(carrier));
+        }
+    }
+
     fn heard(&mut self) {
         self.clock.heard = self.clock.now;
+        self.clock.lively = self.clock.now;
         self.clock.nudged = None;
         if self.link.can_probe() {
             return;
         }
         if let Some(member) = &mut self.member {
-            let Member { receipts, .. } = &mut **member;
-            receipts.heard(self.clock.now, || acknowledged(&*self.link, &self.outbox));
+            let Member { receiving, .. } = &mut **member;
+            if let Some(receipts) = receiving.told() {
+                receipts.heard(self.clock.now, || acknowledged(&*self.link, &self.outbox));
+            }
         }
     }
 
@@ -201,8 +216,8 @@ impl Session {
         self.clock.heard = self.clock.now;
         if self.outbox.peer_has(place) {
             self.clock.probed_since = None;
-            if let Some(member) = &mut self.member {
-                member.receipts.received(place);
+            if let Some(receipts) = self.member.as_mut().and_then(|member| member.receiving.told()) {
+                receipts.received(place);
             }
         }
     }
@@ -244,7 +259,7 @@ impl Session {
 
     /// Says what is wrong, in order with the other answers.
     fn mistaken(&mut self, mistake: &Mistake) {
-        let frame = self.dialect.get().mistake(mistake, self.link.carrier());
+        let frame = self.dialect.get().mistake(mistake, self.carrier);
         let ticket = self.answers.open(mistake.request, Verb::Ping, None, self.clock.now);
         self.answers.close(ticket, protocol::Frames::from_buf([frame]));
         self.send_ready();
@@ -269,14 +284,14 @@ impl Session {
         let asked = self.outbox.awaits_receipt();
         self.outbox.flush(&mut *self.link, cx, pace, now, |packed| {
             if let Some(member) = member {
-                member.receipts.packed(packed, now);
+                member.receiving.packed(packed, now);
             }
         })?;
         if !asked && self.outbox.awaits_receipt() {
             self.clock.probed_since = Some(now);
             self.clock.unacknowledged = self.link.unacknowledged().unwrap_or(0);
-            if let Some(member) = &mut self.member {
-                member.receipts.seal();
+            if let Some(receipts) = self.member.as_mut().and_then(|member| member.receiving.told()) {
+                receipts.seal();
             }
         }
         Ok(())
@@ -324,14 +339,14 @@ impl Session {
                     dropped = LINGER_BYTES;
                 }
                 Poll::Ready(Ok(Arrival::Bytes(n))) => dropped += n,
-                Poll::Ready(Ok(Arrival::Message(message))) => dropped += message.len(),
+                Poll::Ready(Ok(Arrival::Message(message) | Arrival::Binary(message))) => dropped += message.len(),
                 Poll::Ready(Ok(Arrival::Receipt(place))) => {
                     // What was delivered before the end may be confirmed after it.
                     if self.outbox.peer_has(place)
                         && let Some((user, mut receipts)) = self.unsettled.take()
                     {
                         receipts.received(place);
-                        self.store_receipts(user, &mut receipts);
+                        self.store_received(user, receipts.take_confirmed());
                         self.unsettled = Some((user, receipts));
                     }
                 }

@@ -1,9 +1,10 @@
 //! A session's times: what is due when, and the one alarm that wakes it. Owns: the clock of a session.
 //! Never: has a timer running for something of which nothing would come.
 
-use super::Session;
 use super::outbox::Pace;
 use super::pump::Ending;
+use super::receiving::Receiving;
+use super::{Member, Session};
 use protocol::ClosingReason;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +25,11 @@ pub(super) struct Clock {
     pub(super) probed_since: Option<Instant>,
     /// Bytes that the peer's system had not acknowledged when that was last looked at.
     pub(super) unacknowledged: usize,
+    /// When the client last spoke, or showed otherwise that it is there; and when it was asked whether it is.
+    pub(super) lively: Instant,
+    asked: Instant,
+    /// What the peer's system had of the stream when the client was asked.
+    taken: u64,
     pub(super) ends_by: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
@@ -39,6 +45,9 @@ impl Clock {
             nudged: None,
             probed_since: None,
             unacknowledged: 0,
+            lively: now,
+            asked: now,
+            taken: 0,
             ends_by: None,
             alarm: None,
         }
@@ -68,6 +77,18 @@ impl Session {
             log::error!("session {:016x}: a request was not answered in time; closing without a verdict", self.id.0);
             return self.condemn(ClosingReason::Fault);
         }
+        if due(self.silent_due()) {
+            if !self.is_busy() {
+                return self.condemn(ClosingReason::Silent);
+            }
+            self.clock.lively = now;
+        }
+        if due(self.heartbeat_due()) {
+            self.ask_for_life();
+        }
+        if due(self.redelivery_due()) {
+            self.send_again();
+        }
         if due(self.receipts_due()) {
             self.check_receipts();
         }
@@ -87,12 +108,52 @@ impl Session {
         self.clock.receipts_at = now;
         let patience = Duration::from_secs(self.house.settings.session.receipt_timeout_s);
         if let Some(mut member) = self.member.take() {
-            if !self.link.can_probe() {
-                member.receipts.tick(now, patience, || self.acknowledged());
+            if let Some(receipts) = member.receiving.told()
+                && !self.link.can_probe()
+            {
+                receipts.tick(now, patience, || self.acknowledged());
             }
-            self.store_receipts(member.me.id, &mut member.receipts);
+            self.store_received(member.me.id, member.receiving.take_confirmed());
             self.member = Some(member);
         }
+    }
+
+    /// What was not acknowledged in time is read again from the store, in order.
+    fn send_again(&mut self) {
+        let patience = Duration::from_secs(self.house.settings.binary.receipt_timeout_s);
+        let Some(Member { feeds, receiving, .. }) = self.member.as_deref_mut() else { return };
+        if let Some(window) = receiving.window() {
+            window.give_up(self.clock.now, patience, |to| feeds.rewind(to));
+        }
+    }
+
+    /// Asks a client that has been silent whether it is there, where there is a word for that. Behind what it does not
+    /// take, it would not hear it.
+    fn ask_for_life(&mut self) {
+        self.clock.asked = self.clock.now;
+        self.clock.taken = self.acknowledged_bytes();
+        if self.outbox.is_empty()
+            && let Some(frame) = self.dialect.get().heartbeat(self.carrier)
+        {
+            let bound = self.house.settings.session.outbox_bytes;
+            // It is empty, so there is room.
+            let _ = self.outbox.push_event(&[frame], None, bound);
+        }
+    }
+
+    /// Whether a silent client need not have spoken: an answer is the server's to give, or it still takes what waits.
+    fn is_busy(&mut self) -> bool {
+        let taken = self.acknowledged_bytes();
+        let waits = !self.outbox.is_empty() || self.link.unacknowledged().is_some_and(|bytes| bytes > 0);
+        let takes = waits && taken > self.clock.taken;
+        self.clock.taken = taken;
+        takes || !self.answers.is_empty()
+    }
+
+    /// How much of the stream the peer's system has, whether or not its client looks at it.
+    fn acknowledged_bytes(&self) -> u64 {
+        let pending = self.link.unacknowledged().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+        self.outbox.written().saturating_sub(pending)
     }
 
     // Each of these is `None` where nothing would come of it: an alarm for nothing would ring for ever.
@@ -127,11 +188,39 @@ impl Session {
         let session = &self.house.settings.session;
         let flush = Duration::from_millis(session.receipt_flush_ms);
         let patience = Duration::from_secs(session.receipt_timeout_s);
-        let receipts = &self.member.as_ref()?.receipts;
+        let receipts = match &self.member.as_ref()?.receiving {
+            Receiving::Told(receipts) => receipts,
+            Receiving::Acknowledged(window) => {
+                return window.has_confirmed().then(|| self.clock.receipts_at + flush);
+            }
+        };
         if self.link.can_probe() {
             return receipts.due_to_store(self.clock.receipts_at, flush);
         }
         receipts.due(self.clock.receipts_at, flush, patience)
+    }
+
+    /// When what is not acknowledged is sent again.
+    fn redelivery_due(&self) -> Option<Instant> {
+        let patience = Duration::from_secs(self.house.settings.binary.receipt_timeout_s);
+        let member = self.member.as_ref().filter(|_| !self.ending.is_deaf())?;
+        member.receiving.overdue_at(patience)
+    }
+
+    /// Whether this session's client is asked for signs of life.
+    fn beats(&self) -> bool {
+        self.manners().customs.heartbeats && self.member.is_some() && self.ending == Ending::No
+    }
+
+    /// One for each such time of silence.
+    fn heartbeat_due(&self) -> Option<Instant> {
+        let every = Duration::from_secs(self.house.settings.binary.heartbeat_s);
+        self.beats().then(|| self.clock.lively.max(self.clock.asked) + every)
+    }
+
+    fn silent_due(&self) -> Option<Instant> {
+        let patience = Duration::from_secs(self.house.settings.binary.patience_s);
+        self.beats().then(|| self.clock.lively + patience)
     }
 
     /// Whether the question is still on its way, behind what lies in the systems' buffers, and comes nearer.
@@ -177,6 +266,9 @@ impl Session {
                 self.idle_due(),
                 self.answer_due(),
                 self.receipts_due(),
+                self.redelivery_due(),
+                self.heartbeat_due(),
+                self.silent_due(),
                 self.receipt_overdue(),
                 self.ping_due(),
                 self.nudge_due(),

@@ -4,21 +4,31 @@
 //!
 //! Requests are staged as they come. `ctx.notify` to itself runs when the mailbox is empty: whatever came while the
 //! last batch was being synced becomes the next batch. That is the whole of group commit.
+//!
+//! It also ends what nobody has answered in time (`ledger/expiry.rs`): woken for the next of those by the clock, and
+//! before any other change, so that nobody answers what is about to end.
 
 use super::courier::{Courier, Staged};
 use super::ledger::Ledger;
 use super::ops::{Op, Outcome};
+use crate::accounts::Step;
 use crate::delivery::Origin;
 use crate::group::GroupHandle;
 use crate::house::{Death, Essential, House, now_ms};
+use crate::mail::Letter;
 use crate::settings;
 use actix::prelude::*;
 use protocol::UserId;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The longest sleep until it is looked again whether something has lapsed: the time of day may jump.
+const LONGEST_SLEEP_MS: u64 = 3_600_000;
+
+/// How long is waited where what has lapsed could not be ended, for want of room or because of a damaged row.
+const AFTER_REFUSAL_MS: u64 = 60_000;
+
 /// Who stands behind a request and is told when it is committed.
-#[derive(Clone)]
 pub enum Then {
     /// The receiver's shard of the registry: a private message.
     Registry,
@@ -33,7 +43,17 @@ pub enum Then {
     Concerned,
     /// A reader, who tells the asker all that a login of this account needs to know: so a login sees what the
     /// account's earlier session had received, even if that is written only now.
-    Login(UserId),
+    Login {
+        /// Whose.
+        user: UserId,
+        /// With what people tell about themselves.
+        profiles: bool,
+    },
+    /// The mailer, which sends the letter with the code that was issued; nobody, where the address is no account's. The
+    /// asker is told the same.
+    Letter(Option<Box<Letter>>),
+    /// Accounts, which goes on with what a code was needed for.
+    Code(Box<Step>),
     /// Nobody.
     Nobody,
 }
@@ -76,6 +96,10 @@ pub struct Store {
     staged: Vec<Staged>,
     /// A [`Commit`] is on its way to this actor itself.
     called: bool,
+    /// When it is woken to see what has lapsed, and by what; times of day in milliseconds.
+    wake: Option<(u64, SpawnHandle)>,
+    /// Not before then.
+    sweep_after: u64,
     _essential: Essential,
 }
 
@@ -85,7 +109,16 @@ impl Store {
     pub fn new(house: Arc<House>, ledger: Ledger) -> Self {
         let courier = Courier::new(house.clone());
         let essential = Essential::new("store", house.watch.clone());
-        Self { house, ledger, courier, staged: Vec::new(), called: false, _essential: essential }
+        Self {
+            house,
+            ledger,
+            courier,
+            staged: Vec::new(),
+            called: false,
+            wake: None,
+            sweep_after: 0,
+            _essential: essential,
+        }
     }
 
     fn commit(&mut self, ctx: &mut Context<Self>) {
@@ -102,6 +135,43 @@ impl Store {
             return;
         }
         self.courier.announce(&mut self.staged);
+        self.sleep_until_due(ctx);
+    }
+
+    /// Stages the end of what has lapsed, if something may have. Returns whether it did.
+    fn sweep_if_due(&mut self, now_ms: u64) -> bool {
+        let due = self.ledger.next_due().is_some_and(|due| due.max(self.sweep_after) <= now_ms);
+        if due {
+            let result = self.ledger.stage(Op::Expire, now_ms);
+            if result.is_err() {
+                self.sweep_after = now_ms.saturating_add(AFTER_REFUSAL_MS);
+            }
+            self.staged.push(Staged { origin: None, then: Then::Concerned, result });
+        }
+        due
+    }
+
+    /// Sees to it that the next request that may lapse is looked at in time. Where nothing waits it is not woken.
+    fn sleep_until_due(&mut self, ctx: &mut Context<Self>) {
+        let Some(due) = self.ledger.next_due() else { return };
+        let now = now_ms();
+        let sleep = due.max(self.sweep_after).saturating_sub(now).clamp(1, LONGEST_SLEEP_MS);
+        let at = now.saturating_add(sleep);
+        if let Some((earlier, handle)) = self.wake {
+            if earlier <= at {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let handle = ctx.run_later(Duration::from_millis(sleep), |store, ctx| {
+            store.wake = None;
+            if store.sweep_if_due(now_ms()) {
+                store.commit(ctx);
+            } else {
+                store.sleep_until_due(ctx);
+            }
+        });
+        self.wake = Some((at, handle));
     }
 }
 
@@ -119,6 +189,7 @@ impl Actor for Store {
                 }
             });
         }
+        self.sleep_until_due(ctx);
     }
 }
 
@@ -126,7 +197,11 @@ impl Handler<Submit> for Store {
     type Result = ();
 
     fn handle(&mut self, Submit { op, origin, then }: Submit, ctx: &mut Context<Self>) {
-        let result = self.ledger.stage(op, now_ms());
+        let now = now_ms();
+        if !matches!(op, Op::Advance { .. } | Op::Private { .. } | Op::Post { .. }) {
+            self.sweep_if_due(now);
+        }
+        let result = self.ledger.stage(op, now);
         self.staged.push(Staged { origin, then, result });
         let storage = &self.house.settings.storage;
         if self.staged.len() >= storage.batch_requests || self.ledger.staged_bytes() >= storage.batch_bytes {

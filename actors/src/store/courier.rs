@@ -2,13 +2,15 @@
 //! membership. Never: runs before the commit has returned.
 
 use super::actor::{Committable, Then};
-use super::ops::{Mark, Outcome};
+use super::ops::{GroupCard, Lapse, Mark, Outcome};
 use super::reads::LoadLogin;
+use crate::accounts::CodeTried;
 use crate::delivery::{Answered, MembershipChanged, Origin};
-use crate::group::{Change, GroupHandle, MembersChanged, PostCommitted};
+use crate::group::{AnswerBehind, Change, GroupChanged, GroupHandle, PostCommitted};
 use crate::house::House;
+use crate::mail::Post;
 use crate::registry::Committed;
-use protocol::{Event, GroupRef, MessagePolicy, Person, Refusal, Seq};
+use protocol::{Event, GroupRef, MessagePolicy, Person, Refusal, Role, Seq, UserId};
 use std::sync::Arc;
 
 /// A request that waits for its commit.
@@ -46,9 +48,21 @@ impl Courier {
                         origin.refuse(refusal);
                     }
                 }
-                (Then::Login(user), Ok(_)) => {
+                (Then::Login { user, profiles }, Ok(_)) => {
                     if let Some(origin) = origin {
-                        self.house.reader(user).do_send(LoadLogin { user, origin });
+                        self.house.reader(user).do_send(LoadLogin { user, profiles, origin });
+                    }
+                }
+                (Then::Letter(letter), Ok(outcome)) => {
+                    if let Some(letter) = letter {
+                        self.house.mailer.do_send(Post(letter));
+                    }
+                    self.concerned(outcome, origin);
+                }
+                (Then::Code(step), Ok(outcome)) => {
+                    let right = matches!(outcome, Outcome::CodeTried { right: true });
+                    if let Some(origin) = origin {
+                        self.house.accounts.do_send(CodeTried { step, right, origin });
                     }
                 }
                 (Then::Nobody, Ok(_)) => {}
@@ -62,9 +76,17 @@ impl Courier {
     }
 
     fn collect(&mut self, committable: Committable) {
-        if let Outcome::Private { to, .. } = &committable.outcome {
-            let shard = self.house.registry.place(to.id);
-            self.by_shard[shard].push(committable);
+        match &committable.outcome {
+            Outcome::Private { to, .. } => {
+                let shard = self.house.registry.place(to.id);
+                self.by_shard[shard].push(committable);
+            }
+            Outcome::Repeated { seq, at_ms } => {
+                if let Some(origin) = committable.origin {
+                    origin.answer(Answered::Sent { seq: *seq, at_ms: *at_ms });
+                }
+            }
+            _ => log::error!("a message was answered with something else"),
         }
     }
 
@@ -73,46 +95,108 @@ impl Courier {
         let registry = &self.house.registry;
         let inbox = |told: Seq| Some(Mark::Inbox(told));
         match &outcome {
-            Outcome::Befriended { from, to, told } => {
+            Outcome::Befriended { from, to, told, profiles } => {
                 registry.befriended(from.id, to.id, true);
-                registry.tell(to.id, Event::FriendAdded { friend: from.clone() }, told.map(Mark::Inbox));
+                let profile = Some(Box::new(profiles.0.clone()));
+                let event = Event::FriendAdded { friend: from.clone(), to: to.id, profile };
+                registry.tell(to.id, event, told.map(Mark::Inbox));
             }
-            Outcome::FriendAsked { from, to, special, again: false } => {
-                let event = Event::FriendRequested { asker: from.clone(), to: to.id, special: *special };
-                registry.tell(to.id, event, None);
+            Outcome::FriendAsked { from, to, special, reason, again: false } => {
+                let (asker, reason) = (from.clone(), reason.clone());
+                registry.tell(to.id, Event::FriendRequested { asker, to: to.id, special: *special, reason }, None);
             }
-            Outcome::FriendAnswered { user, asker, accepted: true, told } => {
+            Outcome::FriendAnswered { user, asker, accepted: true, told, profiles, .. } => {
                 registry.befriended(user.id, asker.id, true);
-                registry.tell(asker.id, Event::FriendAdded { friend: user.clone() }, inbox(*told));
+                let profile = profiles.as_ref().map(|profiles| Box::new(profiles.0.clone()));
+                let event = Event::FriendAdded { friend: user.clone(), to: asker.id, profile };
+                registry.tell(asker.id, event, inbox(*told));
             }
-            Outcome::FriendAnswered { user, asker, accepted: false, told } => {
-                registry.tell(asker.id, Event::FriendRejected { friend: user.clone() }, inbox(*told));
+            Outcome::FriendAnswered { user, asker, accepted: false, reason, told, .. } => {
+                let (friend, reason) = (user.clone(), reason.clone());
+                registry.tell(asker.id, Event::FriendRejected { friend, to: asker.id, reason }, inbox(*told));
             }
             Outcome::Unfriended { user, friend } => {
                 registry.befriended(user.id, friend.id, false);
                 registry.tell(friend.id, Event::FriendRemoved { friend: user.clone() }, None);
             }
             Outcome::Joined { user, group, head } => self.member(user, &group.group, true, *head),
-            Outcome::JoinAsked { user, group, again: false } => {
-                let event = Event::JoinRequested { group: group.group.clone(), asker: user.clone() };
-                registry.tell(group.owner, event, None);
+            Outcome::JoinAsked { user, group, reason, again: false, managers } => {
+                for manager in managers {
+                    let (group, asker, reason) = (group.group.clone(), user.clone(), reason.clone());
+                    registry.tell(*manager, Event::JoinRequested { group, asker, reason }, None);
+                }
             }
-            Outcome::JoinAnswered { group, member, accepted, told, head } => {
+            Outcome::JoinAnswered { group, member, accepted, reason, told, head } => {
                 if *accepted {
                     self.member(member, &group.group, true, *head);
                 }
-                let event = Event::JoinAnswered { group: group.group.clone(), accepted: *accepted };
+                let (group, reason) = (group.group.clone(), reason.clone());
+                let event = Event::JoinAnswered { group, to: member.id, accepted: *accepted, reason };
                 registry.tell(member.id, event, inbox(*told));
             }
+            Outcome::RoleSet { told: Seq(0), .. } => {}
+            Outcome::RoleSet { group, member, role, told } => {
+                self.role(group, member.id, *role);
+                let event = Event::RoleChanged { group: group.group.clone(), to: member.id, role: *role };
+                registry.tell(member.id, event, inbox(*told));
+            }
+            Outcome::Invited { group, inviter, who, again: false } => {
+                let event = Event::Invited { group: group.group.clone(), inviter: inviter.clone() };
+                registry.tell(who.id, event, None);
+            }
+            Outcome::InviteAnswered { group, inviter, who, accepted, reason, told, head } => {
+                if *accepted {
+                    self.member(who, &group.group, true, *head);
+                }
+                let (group, who, reason) = (group.group.clone(), who.clone(), reason.clone());
+                let event = Event::InviteAnswered { group, who, accepted: *accepted, reason };
+                registry.tell(*inviter, event, inbox(*told));
+            }
+            Outcome::MemberRemoved { group, member, reason, told } => {
+                self.member(member, &group.group, false, Seq(0));
+                let (group, reason) = (group.group.clone(), reason.clone());
+                registry.tell(member.id, Event::MemberRemoved { group, to: member.id, reason }, inbox(*told));
+            }
+            Outcome::GroupTransferred { group, from, left_as, to, told, .. } => {
+                self.role(group, from.id, *left_as);
+                self.role(group, to.id, Role::Owner);
+                let event = Event::RoleChanged { group: group.group.clone(), to: to.id, role: Role::Owner };
+                registry.tell(to.id, event, inbox(*told));
+            }
+            Outcome::GroupDissolved { group, members } => {
+                let group = &group.group;
+                self.house.directory.do_send(Change { group: group.id, changed: GroupChanged::Dissolved });
+                let asking = origin.as_ref().map(|origin| origin.session.id);
+                for (member, told) in members {
+                    let change = MembershipChanged { group: group.clone(), joined: false, head: Seq(0) };
+                    registry.membership(member.id, change);
+                    let event = Event::GroupDissolved { group: group.clone() };
+                    match *told {
+                        // Whoever did it has the reply on the session that asked, and the news on its others.
+                        Seq(0) => registry.tell_others(member.id, event, asking),
+                        told => registry.tell(member.id, event, inbox(told)),
+                    }
+                }
+            }
+            Outcome::Expired(lapses) => lapses.iter().for_each(|lapse| self.lapsed(lapse)),
             Outcome::Left { user, group } => self.member(user, &group.group, false, Seq(0)),
-            Outcome::GroupCreated { group } => {
+            Outcome::GroupCreated { group, .. } => {
                 let change = MembershipChanged { group: group.group.clone(), joined: true, head: Seq(0) };
                 registry.membership(group.owner, change);
             }
             Outcome::PolicySet { user, message, .. } => {
                 registry.policy(*user, *message == MessagePolicy::Friends);
             }
+            Outcome::Blocked { user, who, blocked } => registry.blocked(*user, who.id, *blocked),
             Outcome::FriendSet { .. }
+            | Outcome::RemarkSet { .. }
+            | Outcome::ProfileSet(_)
+            | Outcome::CodeIssued { .. }
+            | Outcome::CodeTried { .. }
+            | Outcome::VisitNoted
+            | Outcome::GroupSet(_)
+            | Outcome::Invited { again: true, .. }
+            | Outcome::Repeated { .. }
             | Outcome::FriendAsked { again: true, .. }
             | Outcome::JoinAsked { again: true, .. }
             | Outcome::AccountCreated { .. }
@@ -127,17 +211,62 @@ impl Courier {
         let asker = match &outcome {
             Outcome::Befriended { from, .. } | Outcome::FriendAsked { from, .. } => Some(from.id),
             Outcome::FriendAnswered { user, .. } | Outcome::Unfriended { user, .. } => Some(user.id),
+            Outcome::Blocked { user, .. } => Some(*user),
+            _ => None,
+        };
+        // Whoever has changed who is in a group, or as what, and asks the group then, finds it changed.
+        let changed = match &outcome {
+            Outcome::JoinAnswered { group, accepted: true, .. }
+            | Outcome::RoleSet { group, .. }
+            | Outcome::MemberRemoved { group, .. }
+            | Outcome::GroupTransferred { group, .. } => Some(group.group.id),
             _ => None,
         };
         let body = Answered::Done(Box::new(outcome));
-        match asker {
-            Some(asker) => registry.answer(asker, origin, body),
-            None => origin.answer(body),
+        match (asker, changed) {
+            (Some(asker), _) => registry.answer(asker, origin, body),
+            (None, Some(group)) => self.house.directory.do_send(AnswerBehind { group, origin, body }),
+            (None, None) => origin.answer(body),
         }
     }
 
+    /// Tells both sides of a request or an invitation that nobody answered.
+    fn lapsed(&self, lapse: &Lapse) {
+        let registry = &self.house.registry;
+        let tell = |to, event, told| registry.tell(to, event, Some(Mark::Inbox(told)));
+        match lapse {
+            Lapse::Friend { asker, asked, told_asker, told_asked } => {
+                for (to, told) in [(asker.id, *told_asker), (asked.id, *told_asked)] {
+                    let (asker, asked) = (asker.clone(), asked.clone());
+                    tell(to, Event::FriendRequestExpired { asker, asked, to }, told);
+                }
+            }
+            Lapse::Join { group, asker, told, managers } => {
+                for (to, told) in managers.iter().copied().chain([(asker.id, *told)]) {
+                    let (group, asker) = (group.clone(), asker.clone());
+                    tell(to, Event::JoinRequestExpired { group, asker }, told);
+                }
+            }
+            Lapse::Invite { group, inviter, who, told_inviter, told_who } => {
+                for (to, told) in [(*inviter, *told_inviter), (who.id, *told_who)] {
+                    let (group, who) = (group.clone(), who.clone());
+                    tell(to, Event::InviteExpired { group, who }, told);
+                }
+            }
+        }
+    }
+
+    /// Tells an awake group that somebody is something else in it now.
+    fn role(&self, group: &GroupCard, member: UserId, role: Role) {
+        let changed = GroupChanged::Role { member, role };
+        self.house.directory.do_send(Change { group: group.group.id, changed });
+    }
+
     fn member(&self, person: &Person, group: &GroupRef, joined: bool, head: Seq) {
-        let changed = MembersChanged { person: person.clone(), joined };
+        let changed = match joined {
+            true => GroupChanged::Joined(person.clone()),
+            false => GroupChanged::Left(person.id),
+        };
         self.house.directory.do_send(Change { group: group.id, changed });
         self.house.registry.membership(person.id, MembershipChanged { group: group.clone(), joined, head });
     }

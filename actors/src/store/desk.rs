@@ -9,20 +9,23 @@
 use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
-use super::rows::{self, AccountRow, InboxRow, Number, ReadError, Row, Tally};
+use super::rows::{self, AccountRow, InboxRow, LogRow, Number, ReadError, Row, Tally};
 use super::schema::{self, Family, Key, Table};
-use super::view::View;
+use super::view::{View, Way};
 use bytes::Bytes;
 use protocol::{Body, Name, Person, Seq, UserId};
 use rocksdb::WriteBatch;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Rows of `state` that are remembered, the absent ones included. About 150 bytes each.
 const ROWS: usize = 65_536;
 /// Accounts that are remembered. About 100 bytes each.
 const ACCOUNTS: usize = 65_536;
+/// Rows of `dedup` that are remembered. About 150 bytes each.
+const REPEATS: usize = 16_384;
 /// Conversations and inboxes whose ends are remembered. About 40 bytes each.
 const HEADS: usize = 131_072;
 
@@ -42,6 +45,10 @@ pub(super) struct Desk {
     rows: quick_cache::unsync::Cache<Key, Option<Bytes>>,
     accounts: Kept<UserId, Account>,
     heads: Kept<Line, Seq>,
+    /// Rows of `dedup`; `None` is not there.
+    repeats: Kept<Key, Option<Bytes>>,
+    /// Messages of `log` that the batch blanks.
+    blanked: HashSet<Key>,
     spoiled: bool,
 }
 
@@ -54,6 +61,8 @@ impl Desk {
             rows: quick_cache::unsync::Cache::new(ROWS),
             accounts: Kept::new(ACCOUNTS),
             heads: Kept::new(HEADS),
+            repeats: Kept::new(REPEATS),
+            blanked: HashSet::new(),
             spoiled: false,
         }
     }
@@ -76,10 +85,14 @@ impl Desk {
     /// The batch that was handed out is committed.
     pub(super) fn settle(&mut self) {
         for (key, value) in std::mem::take(&mut self.overlay) {
-            self.rows.insert(key, value);
+            if Table::is_remembered(&key) {
+                self.rows.insert(key, value);
+            }
         }
         self.accounts.settle();
         self.heads.settle();
+        self.repeats.settle();
+        self.blanked.clear();
     }
 
     // ---- reading
@@ -93,7 +106,9 @@ impl Desk {
             return Ok(known.clone());
         }
         let found = View::now(&self.rocks).get(Family::State, key)?.map(|value| Bytes::copy_from_slice(&value));
-        self.rows.insert(key.clone(), found.clone());
+        if Table::is_remembered(key) {
+            self.rows.insert(key.clone(), found.clone());
+        }
         Ok(found)
     }
 
@@ -134,6 +149,26 @@ impl Desk {
         Ok(merged.into_iter().collect())
     }
 
+    /// The keys of the first `most` rows of `state` from `from` up to, not including, `end`.
+    pub(super) fn first(&self, from: &Key, end: &Key, most: usize) -> Result<Vec<Key>, ReadError> {
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        let staged = self.overlay.range(from.clone()..end.clone());
+        let mut found: BTreeSet<Key> =
+            staged.filter(|(_, value)| value.is_some()).take(most).map(|(key, _)| key.clone()).collect();
+        let mut seen = 0;
+        View::now(&self.rocks).scan(Family::State, from, end, Way::Up, |key, _| {
+            let key = Key::from_slice(key);
+            if self.overlay.get(&key) != Some(&None) {
+                found.insert(key);
+                seen += 1;
+            }
+            Ok(if seen < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found.into_iter().take(most).collect())
+    }
+
     /// An account.
     pub(super) fn account(&mut self, user: UserId) -> Result<Option<Account>, ReadError> {
         if let Some(known) = self.accounts.get(&user) {
@@ -154,10 +189,30 @@ impl Desk {
         let view = View::now(&self.rocks);
         let head = match line {
             Line::Log(conversation) => view.log_head(conversation)?,
-            Line::Inbox(user) => view.inbox_head(user)?,
+            // Never below what is received, though salvage may have taken the last rows: a place is not used twice.
+            Line::Inbox(user) => view.inbox_head(user)?.max(view.inbox_cursor(user)?),
         };
         self.heads.learn(line, head);
         Ok(head)
+    }
+
+    /// A row of `dedup`.
+    pub(super) fn repeat(&mut self, key: &Key) -> Result<Option<Bytes>, ReadError> {
+        if let Some(known) = self.repeats.get(key) {
+            return Ok(known);
+        }
+        let found = View::now(&self.rocks).get(Family::Dedup, key)?.map(|value| Bytes::copy_from_slice(&value));
+        self.repeats.learn(key.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// A message that is committed, and that the batch does not blank.
+    pub(super) fn message(&self, key: &Key) -> Result<Option<LogRow>, ReadError> {
+        if self.blanked.contains(key) {
+            return Ok(None);
+        }
+        let found = View::now(&self.rocks).get(Family::Log, key)?;
+        found.map(|value| rows::decode_log(key, &value)).transpose()
     }
 
     // ---- writing: cannot fail, so that an operation is never half staged
@@ -171,10 +226,14 @@ impl Desk {
 
     /// Puts a row of `state`.
     pub(super) fn put<'a, T: Row<'a> + Serialize>(&mut self, key: Key, row: &T) {
-        let Some(value) = rows::encode(row) else {
-            self.spoiled = true;
-            return;
-        };
+        match rows::encode(row) {
+            Some(value) => self.put_bytes(key, value),
+            None => self.spoiled = true,
+        }
+    }
+
+    /// Puts a row of `state` that is bytes already.
+    pub(super) fn put_bytes(&mut self, key: Key, value: Bytes) {
         self.write(Family::State, &key, &value);
         self.overlay.insert(key, Some(value));
     }
@@ -186,6 +245,31 @@ impl Desk {
             None => self.spoiled = true,
         }
         self.overlay.insert(key, None);
+    }
+
+    /// Puts a row of `dedup`.
+    pub(super) fn put_repeat<'a, T: Row<'a> + Serialize>(&mut self, key: Key, row: &T) {
+        let Some(value) = rows::encode(row) else {
+            self.spoiled = true;
+            return;
+        };
+        self.write(Family::Dedup, &key, &value);
+        self.repeats.stage(key, Some(value));
+    }
+
+    /// Deletes a row of `dedup`.
+    pub(super) fn delete_repeat(&mut self, key: Key) {
+        match self.rocks.family(Family::Dedup) {
+            Some(cf) => self.batch.delete_cf(cf, &key),
+            None => self.spoiled = true,
+        }
+        self.repeats.stage(key, None);
+    }
+
+    /// Writes a message over the one at that place.
+    pub(super) fn blank(&mut self, key: Key, row: &LogRow) {
+        self.write(Family::Log, &key, &rows::encode_log(row.from, row.at_ms, &row.body));
+        self.blanked.insert(key);
     }
 
     /// Puts an account.
@@ -225,7 +309,7 @@ impl Desk {
     }
 
     /// Appends to an inbox behind `head`, which was just read. Returns its place.
-    pub(super) fn append_inbox(&mut self, user: UserId, head: Seq, row: InboxRow) -> Seq {
+    pub(super) fn append_inbox(&mut self, user: UserId, head: Seq, row: &InboxRow) -> Seq {
         let seq = head.next();
         let key = schema::place(schema::inbox(user), seq);
         self.write(Family::Inbox, &key, &rows::encode_inbox(row));

@@ -12,6 +12,7 @@ mod desk;
 pub mod high_water;
 mod known;
 pub mod ledger;
+mod migrations;
 pub mod open;
 pub mod ops;
 mod pages;
@@ -26,14 +27,15 @@ mod view;
 
 pub use actor::{Committable, StopStore, Store, Submit, Then};
 pub use known::Names;
-pub use ledger::{CommitError, Health, Ledger, LedgerSettings};
+pub use ledger::{CommitError, Health, Ledger, LedgerSettings, code_hash};
 pub use open::OpenError;
 pub use ops::{
-    Account, Conversation, GroupCard, GroupState, InboxItem, LoginState, Mark, Membership, Op, Outcome, Page, Stored,
+    Account, Conversation, Destination, FriendAsking, GroupCard, GroupState, InboxItem, Lapse, LoginState, Mark,
+    Membership, Op, Outcome, Page, Stamp, Stored,
 };
 pub use reader::Reader;
 pub use reads::{
-    FindGroup, FindGroupById, FindUser, FindUserById, LoadBacklog, LoadFriends, LoadGroup, LoadGroups, LoadHistory,
-    LoadLogin, StopReader, StoreReader,
+    FindGroup, FindGroupById, FindUser, FindUserByEmail, FindUserById, LoadBacklog, LoadBlocked, LoadFriends,
+    LoadGroup, LoadGroupInfo, LoadGroups, LoadHistory, LoadLogin, LoadProfile, StopReader, StoreReader,
 };
 pub use rows::ReadError;

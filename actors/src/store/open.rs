@@ -112,8 +112,8 @@ pub(super) fn open(data: &Path, settings: &StorageSettings, accept_loss: bool) -
         }
         // Opening writes: it replays the log into tables and deletes it. What is to be refused must stay as it is.
         // Where families are missing, an earlier start was cut off before anything was stored.
-        if !accept_loss && Family::ALL.iter().all(|family| families.iter().any(|name| name == family.name())) {
-            let found = Rocks::look(&path, settings, recovery).map_err(|error| refused(&path, error))?;
+        if !accept_loss && Family::FIRST.iter().all(|family| families.iter().any(|name| name == family.name())) {
+            let found = Rocks::look(&path, settings, recovery, &families).map_err(|error| refused(&path, error))?;
             whole(found.db().latest_sequence_number())?;
         }
     } else {

@@ -4,11 +4,11 @@
 //! Owns: where a page begins and ends. Never: moves a cursor.
 
 use super::ops::{Conversation, InboxItem, Page, Stored};
-use super::reader::{Reader, group_ref};
-use super::rows::{self, InboxRow, ReadError};
-use super::schema::{self, Family, Key, behind, last_number};
+use super::reader::{Reader, group_ref, profile};
+use super::rows::{self, InboxRow, Notice, ReadError};
+use super::schema::{self, Family, Key, Table, behind, last_number};
 use super::view::{View, Way};
-use protocol::{GroupId, Seq, UserId};
+use protocol::{BodyKind, GroupId, Person, Profile, Seq, UserId};
 use std::ops::ControlFlow;
 
 /// What a row counts beside its body: names, numbers, framing. So that a page of empty bodies is bounded too.
@@ -114,7 +114,9 @@ impl Reader {
             Some(before) => schema::place(prefix.clone(), before),
             None => behind(&prefix),
         };
-        let mut page = self.messages(&view, &prefix, &end, Way::Down, Budget::new(limit, bytes))?;
+        // That one was taken back, the other row says where it stood.
+        let says = |stored: &Stored| stored.body.kind != BodyKind::Recall;
+        let mut page = self.messages(&view, &prefix, &end, Way::Down, Budget::new(limit, bytes), says)?;
         page.rows.reverse();
         Ok(page)
     }
@@ -129,7 +131,7 @@ impl Reader {
     ) -> Result<Page<Stored>, ReadError> {
         let prefix = schema::conversation(Conversation::Group(group));
         let from = schema::place(prefix.clone(), Seq(after.0.saturating_add(1)));
-        self.messages(view, &from, &behind(&prefix), Way::Up, Budget::new(limit, bytes))
+        self.messages(view, &from, &behind(&prefix), Way::Up, Budget::new(limit, bytes), |_| true)
     }
 
     fn messages(
@@ -139,14 +141,18 @@ impl Reader {
         end: &[u8],
         way: Way,
         mut budget: Budget,
+        keep: impl Fn(&Stored) -> bool,
     ) -> Result<Page<Stored>, ReadError> {
         let mut page = Page { rows: Vec::new(), more: false };
         view.scan(Family::Log, from, end, way, |key, value| {
-            if !budget.take(value.len()) {
-                page.more = true;
-                return Ok(ControlFlow::Break(()));
+            let stored = self.stored(view, key, value)?;
+            if keep(&stored) {
+                if !budget.take(value.len()) {
+                    page.more = true;
+                    return Ok(ControlFlow::Break(()));
+                }
+                page.rows.push(stored);
             }
-            page.rows.push(self.stored(view, key, value)?);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(page)
@@ -156,6 +162,33 @@ impl Reader {
         let seq = Seq(last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?);
         let row = rows::decode_log(key, value)?;
         Ok(Stored { seq, from: self.person(view, key, row.from)?, at_ms: row.at_ms, body: row.body })
+    }
+
+    /// A notice, with the names of those that it is about.
+    fn notice(&self, view: &View<'_>, key: &[u8], notice: Notice) -> Result<InboxItem, ReadError> {
+        let person = |id| self.person(view, key, id);
+        let group_of = |id| group_ref(view, key, id);
+        Ok(match notice {
+            Notice::FriendRejected { friend, reason } => InboxItem::FriendRejected { friend: person(friend)?, reason },
+            Notice::FriendRequestExpired { asker, asked } => {
+                InboxItem::FriendRequestExpired { asker: person(asker)?, asked: person(asked)? }
+            }
+            Notice::JoinAnswered { group, accepted, reason } => {
+                InboxItem::JoinAnswered { group: group_of(group)?, accepted, reason }
+            }
+            Notice::JoinRequestExpired { group, asker } => {
+                InboxItem::JoinRequestExpired { group: group_of(group)?, asker: person(asker)? }
+            }
+            Notice::RoleChanged { group, role } => InboxItem::RoleChanged { group: group_of(group)?, role },
+            Notice::InviteAnswered { group, who, accepted, reason } => {
+                InboxItem::InviteAnswered { group: group_of(group)?, who: person(who)?, accepted, reason }
+            }
+            Notice::InviteExpired { group, who } => {
+                InboxItem::InviteExpired { group: group_of(group)?, who: person(who)? }
+            }
+            Notice::MemberRemoved { group, reason } => InboxItem::MemberRemoved { group: group_of(group)?, reason },
+            Notice::GroupDissolved { group } => InboxItem::GroupDissolved { group: group_of(group)? },
+        })
     }
 
     /// One thing in an inbox, and how many bytes of body it has.
@@ -180,12 +213,28 @@ impl Reader {
             }
             InboxRow::FriendAnswer { friend, accepted } => {
                 let friend = self.person(view, key, friend)?;
-                if accepted { InboxItem::FriendAccepted { friend } } else { InboxItem::FriendRejected { friend } }
+                match accepted {
+                    true => {
+                        let profile = accepted_profile(view, owner, &friend)?;
+                        let size = profile.avatar.len();
+                        return Ok((InboxItem::FriendAccepted { friend, profile: Box::new(profile) }, size));
+                    }
+                    false => InboxItem::FriendRejected { friend, reason: Box::default() },
+                }
             }
             InboxRow::JoinAnswer { group, accepted } => {
-                InboxItem::JoinAnswered { group: group_ref(view, key, group)?, accepted }
+                InboxItem::JoinAnswered { group: group_ref(view, key, group)?, accepted, reason: Box::default() }
             }
+            InboxRow::Notice(notice) => self.notice(view, key, notice)?,
         };
         Ok((item, 0))
+    }
+}
+
+/// What a friend tells about itself by now; nothing, where it is a friend no more.
+fn accepted_profile(view: &View<'_>, owner: UserId, friend: &Person) -> Result<Profile, ReadError> {
+    match view.get(Family::State, &Table::Friend.two(owner.0, friend.id.0))? {
+        Some(_) => Ok(profile(view, friend)?.for_others()),
+        None => Ok(Profile::blank(friend.clone())),
     }
 }

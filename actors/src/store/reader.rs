@@ -5,14 +5,21 @@
 
 use super::desk;
 use super::ledger::friends_request_is_live;
-use super::ledger::group_card;
-use super::ops::{Account, Conversation, GroupCard, GroupState, LoginState, Membership};
+use super::ledger::{group_card, group_info};
+use super::ops::{Account, Conversation, FriendAsking, GroupCard, GroupState, LoginState, Membership};
 use super::rocks::Rocks;
-use super::rows::{self, FriendRow, GroupRow, ListedRow, ReadError, RequestRow, Text};
-use super::schema::{Family, Table, last_number};
+use super::rows::{
+    self, AboutRow, FriendRow, GroupRow, InviteRow, ListedRow, MemberRow, ProfileRow, ReadError, RequestRow, Tally,
+    Text,
+};
+use super::schema::{Family, Table, known_address, last_number};
 use super::view::View;
-use protocol::{Friend, GroupId, GroupRef, Name, NameKey, Person, Seq, UserId};
+use bytes::Bytes;
+use protocol::{
+    Email, Friend, GroupAbout, GroupId, GroupInfo, GroupRef, Member, Name, NameKey, Person, Profile, Role, Seq, UserId,
+};
 use quick_cache::sync::Cache;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +66,33 @@ impl Reader {
         Ok(Some(hash.to_owned()))
     }
 
+    /// An account's e-mail address.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn email_of(&self, user: UserId) -> Result<Option<Email>, ReadError> {
+        let key = Table::Profile.one(user.0);
+        let Some(value) = View::now(&self.rocks).get(Family::State, &key)? else { return Ok(None) };
+        let row: ProfileRow<'_> = rows::decode(&key, &value)?;
+        Ok((!row.email.is_empty()).then(|| Email::from_stored(row.email)))
+    }
+
+    /// Whether an account was logged in from that address before: `None` where it never was logged in from anywhere
+    /// that was remembered.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn knows_address(&self, user: UserId, from: IpAddr) -> Result<Option<bool>, ReadError> {
+        let (mut any, mut here) = (false, false);
+        let key = known_address(user, from);
+        View::now(&self.rocks).list(&Table::KnownAddress.one(user.0), |known, _| {
+            any = true;
+            here |= *known == *key;
+            Ok(())
+        })?;
+        Ok(any.then_some(here))
+    }
+
     /// The group of that name. One that everybody has left is not found, though its name stays taken.
     ///
     /// # Errors
@@ -77,6 +111,31 @@ impl Reader {
         self::group(&View::now(&self.rocks), group)
     }
 
+    /// A group as others see it. One that everybody has left is not found.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn group_info(&self, group: GroupId) -> Result<Option<GroupInfo>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let key = Table::Group.one(group.0);
+        let Some(value) = view.get(Family::State, &key)? else { return Ok(None) };
+        let row: GroupRow<'_> = rows::decode(&key, &value)?;
+        if row.abandoned {
+            return Ok(None);
+        }
+        let key = Table::GroupAbout.one(group.0);
+        let about = match view.get(Family::State, &key)? {
+            Some(value) => rows::decode::<AboutRow<'_>>(&key, &value)?.told(),
+            None => GroupAbout::default(),
+        };
+        let key = Table::MemberTally.one(group.0);
+        let members = match view.get(Family::State, &key)? {
+            Some(value) => rows::decode::<Tally>(&key, &value)?.live,
+            None => 0,
+        };
+        Ok(Some(group_info(&group_card(group, &row), row.since_ms, about, members)))
+    }
+
     /// A group with its members in the order in which they joined, at one moment. Bounded by `group.max_members`.
     ///
     /// # Errors
@@ -84,7 +143,13 @@ impl Reader {
     pub fn group_state(&self, group: GroupId) -> Result<Option<GroupState>, ReadError> {
         let view = View::moment(&self.rocks);
         let Some(card) = self::group(&view, group)? else { return Ok(None) };
-        let members = people(&view, &Table::Member.one(group.0), |_| true)?;
+        let owner = card.owner;
+        let members = in_order(&view, &Table::Member.one(group.0), |key, value| {
+            let row: MemberRow<'_> = rows::decode(key, value)?;
+            let person = person_in(key, row.name)?;
+            let role = if person.id == owner { Role::Owner } else { row.role };
+            Ok(Some((row.nth, Member { person, role })))
+        })?;
         Ok(Some(GroupState { card, members, head: view.log_head(Conversation::Group(group))? }))
     }
 
@@ -97,6 +162,7 @@ impl Reader {
         user: UserId,
         now_ms: u64,
         request_ttl: Duration,
+        profiles: bool,
     ) -> Result<Option<LoginState>, ReadError> {
         let view = View::moment(&self.rocks);
         let Some(account) = account(&view, user)? else { return Ok(None) };
@@ -105,31 +171,98 @@ impl Reader {
         let mut join_requests = Vec::new();
         for membership in &groups {
             let id = membership.group.id;
-            if self::group(&view, id)?.is_some_and(|card| card.owner == user) {
-                let asking = people(&view, &Table::JoinRequest.one(id.0), |row| waits(row.at_ms))?;
-                join_requests.extend(asking.into_iter().map(|person| (membership.group.clone(), person)));
+            if answers_for(&view, id, user)? {
+                let asking = in_order(&view, &Table::JoinRequest.one(id.0), |key, value| {
+                    let row: RequestRow<'_> = rows::decode(key, value)?;
+                    let asker = person_in(key, row.name)?;
+                    Ok(waits(row.at_ms).then(|| (row.nth, (asker, Box::from(row.reason)))))
+                })?;
+                join_requests.extend(asking.into_iter().map(|(who, why)| (membership.group.clone(), who, why)));
             }
         }
         Ok(Some(LoginState {
+            profile: if profiles { Some(Box::new(profile(&view, &account.person)?)) } else { None },
             account,
-            friends: friends(&view, user)?,
+            friends: friends(&view, user, profiles)?,
+            invites: in_order(&view, &Table::Invite.one(user.0), |key, value| {
+                let row: InviteRow<'_> = rows::decode(key, value)?;
+                let group = GroupRef { id: GroupId(number_in(key)?), name: Name::from_stored(row.name) };
+                let inviter = Person { id: UserId(row.inviter), name: Name::from_stored(row.inviter_name) };
+                Ok(waits(row.at_ms).then_some((row.nth, (group, inviter))))
+            })?,
             groups,
             friend_requests: in_order(&view, &Table::FriendRequest.one(user.0), |key, value| {
                 let row: RequestRow<'_> = rows::decode(key, value)?;
                 let asker = person_in(key, row.name)?;
-                Ok(waits(row.at_ms).then_some((row.nth, (asker, row.special))))
+                let asking = FriendAsking { asker, special: row.special, reason: row.reason.into() };
+                Ok(waits(row.at_ms).then_some((row.nth, asking)))
             })?,
             join_requests,
+            blocked: blocked(&view, user)?,
             inbox_cursor: view.inbox_cursor(user)?,
         }))
     }
 
-    /// An account's friends in the order in which they became so. Bounded by `friend.max`.
+    /// An account's friends in the order in which they became so; with what they call themselves, where `profiles` are
+    /// asked for. Bounded by `friend.max`.
     ///
     /// # Errors
     /// [`ReadError`]
-    pub fn friends(&self, user: UserId) -> Result<Vec<Friend>, ReadError> {
-        friends(&View::now(&self.rocks), user)
+    pub fn friends(&self, user: UserId, profiles: bool) -> Result<Vec<Friend>, ReadError> {
+        friends(&View::moment(&self.rocks), user, profiles)
+    }
+
+    /// Whom an account has blocked, in the order in which it did. Bounded by `friend.max_blocked`.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn block_list(&self, user: UserId) -> Result<Vec<Person>, ReadError> {
+        people(&View::now(&self.rocks), &Table::Block.one(user.0), |_| true)
+    }
+
+    /// All that an account tells about itself, address and picture included. `None` where there is no such account.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn profile(&self, user: UserId) -> Result<Option<Profile>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let Some(account) = account(&view, user)? else { return Ok(None) };
+        profile(&view, &account.person).map(Some)
+    }
+
+    /// What an account tells a friend about itself. `None` where the two are not friends.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn friend_profile(&self, user: UserId, friend: UserId) -> Result<Option<Profile>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let key = Table::Friend.two(user.0, friend.0);
+        let Some(value) = view.get(Family::State, &key)? else { return Ok(None) };
+        let row: FriendRow<'_> = rows::decode(&key, &value)?;
+        let person = Person { id: friend, name: Name::from_stored(row.name) };
+        profile(&view, &person).map(|profile| Some(profile.for_others()))
+    }
+
+    /// The account of that e-mail address, whether or not it wants to be found.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn user_by_email(&self, email: &Email) -> Result<Option<UserId>, ReadError> {
+        Ok(View::now(&self.rocks).number(&Table::Email.text(&email.key()))?.map(UserId))
+    }
+
+    /// The account of that e-mail address, unless it does not want to be found by it.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn findable_by_email(&self, email: &Email) -> Result<Option<Person>, ReadError> {
+        let view = View::moment(&self.rocks);
+        let Some(user) = view.number(&Table::Email.text(&email.key()))?.map(UserId) else { return Ok(None) };
+        let Some(account) = account(&view, user)? else { return Ok(None) };
+        let key = Table::Profile.one(user.0);
+        let Some(value) = view.get(Family::State, &key)? else { return Ok(None) };
+        let row: ProfileRow<'_> = rows::decode(&key, &value)?;
+        Ok(row.findable.then_some(account.person))
     }
 
     /// An account's groups in the order in which it joined. Bounded by `group.max_per_account`.
@@ -253,10 +386,55 @@ fn people(view: &View<'_>, prefix: &[u8], keep: impl Fn(&ListedRow<'_>) -> bool)
     Ok(found.into_iter().map(|(id, name)| Person { id: UserId(id), name }).collect())
 }
 
-fn friends(view: &View<'_>, user: UserId) -> Result<Vec<Friend>, ReadError> {
+/// Whether somebody answers those who ask into a group: its owner, or one of its managers.
+fn answers_for(view: &View<'_>, id: GroupId, user: UserId) -> Result<bool, ReadError> {
+    let Some(card) = group(view, id)? else { return Ok(false) };
+    if card.owner == user {
+        return Ok(true);
+    }
+    let key = Table::Member.two(id.0, user.0);
+    let Some(value) = view.get(Family::State, &key)? else { return Ok(false) };
+    Ok(rows::decode::<MemberRow<'_>>(&key, &value)?.role == Role::Manager)
+}
+
+/// All that an account tells about itself.
+pub(super) fn profile(view: &View<'_>, person: &Person) -> Result<Profile, ReadError> {
+    let (key, picture) = (Table::Profile.one(person.id.0), Table::Avatar.one(person.id.0));
+    let avatar = match view.get(Family::State, &picture)? {
+        Some(value) => rows::decode_picture(&picture, &value)?,
+        None => Bytes::new(),
+    };
+    Ok(match view.get(Family::State, &key)? {
+        Some(value) => rows::decode::<ProfileRow<'_>>(&key, &value)?.profile(person.clone(), avatar),
+        None => Profile { avatar, ..Profile::blank(person.clone()) },
+    })
+}
+
+/// What somebody calls itself: its name, until it says something else.
+fn nickname(view: &View<'_>, person: &Person) -> Result<Box<str>, ReadError> {
+    let key = Table::Profile.one(person.id.0);
+    match view.get(Family::State, &key)? {
+        Some(value) => Ok(rows::decode::<ProfileRow<'_>>(&key, &value)?.nickname.into()),
+        None => Ok(person.name.as_str().into()),
+    }
+}
+
+fn blocked(view: &View<'_>, user: UserId) -> Result<Vec<UserId>, ReadError> {
+    let mut found = Vec::new();
+    view.list(&Table::Block.one(user.0), |key, _| {
+        found.push(UserId(number_in(key)?));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn friends(view: &View<'_>, user: UserId, profiles: bool) -> Result<Vec<Friend>, ReadError> {
     in_order(view, &Table::Friend.one(user.0), |key, value| {
         let row: FriendRow<'_> = rows::decode(key, value)?;
-        Ok(Some((row.nth, Friend { person: person_in(key, row.name)?, online: false, special: row.special })))
+        let person = person_in(key, row.name)?;
+        let nickname = if profiles { nickname(view, &person)? } else { Box::default() };
+        let remark = row.remark.into();
+        Ok(Some((row.nth, Friend { person, online: false, special: row.special, remark, nickname })))
     })
 }
 

@@ -10,7 +10,7 @@ use crate::group::{Directory, GroupLoaded};
 use crate::house::{Essential, House, now_ms};
 use actix::prelude::*;
 use protocol::reply::PastMessage;
-use protocol::{Correspondent, Event, GroupId, NameKey, Outgoing, Refusal, Reply, Seq, UserId};
+use protocol::{Correspondent, Email, Event, GroupId, Kept, NameKey, Outgoing, Refusal, Reply, Seq, UserId};
 use std::sync::Arc;
 
 /// The actor.
@@ -50,6 +50,8 @@ fn answer(origin: &Origin, read: Result<Answered, ReadError>) {
 pub struct LoadLogin {
     /// Whose.
     pub user: UserId,
+    /// With what people tell about themselves, for dialects that want to know.
+    pub profiles: bool,
     /// Who asks.
     pub origin: Origin,
 }
@@ -57,9 +59,9 @@ pub struct LoadLogin {
 impl Handler<LoadLogin> for StoreReader {
     type Result = ();
 
-    fn handle(&mut self, LoadLogin { user, origin }: LoadLogin, _: &mut Context<Self>) {
+    fn handle(&mut self, LoadLogin { user, profiles, origin }: LoadLogin, _: &mut Context<Self>) {
         let ttl = self.house.settings.friend.request_ttl();
-        let read = self.reader.login_state(user, now_ms(), ttl).map(|state| match state {
+        let read = self.reader.login_state(user, now_ms(), ttl, profiles).map(|state| match state {
             Some(state) => Answered::Loaded(Box::new(state)),
             None => Answered::Refused(Refusal::NoSuchUser),
         });
@@ -73,6 +75,8 @@ impl Handler<LoadLogin> for StoreReader {
 pub struct LoadFriends {
     /// Whose.
     pub user: UserId,
+    /// With what they call themselves, for dialects that want to know.
+    pub profiles: bool,
     /// Who asks.
     pub origin: Origin,
 }
@@ -80,8 +84,8 @@ pub struct LoadFriends {
 impl Handler<LoadFriends> for StoreReader {
     type Result = ();
 
-    fn handle(&mut self, LoadFriends { user, origin }: LoadFriends, _: &mut Context<Self>) {
-        answer(&origin, self.reader.friends(user).map(Answered::Friends));
+    fn handle(&mut self, LoadFriends { user, profiles, origin }: LoadFriends, _: &mut Context<Self>) {
+        answer(&origin, self.reader.friends(user, profiles).map(Answered::Friends));
     }
 }
 
@@ -160,6 +164,75 @@ impl Handler<FindUserById> for StoreReader {
     }
 }
 
+/// Which account has that e-mail address, and may be found by it? Answered like [`FindUser`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FindUserByEmail {
+    /// The address.
+    pub email: Email,
+    /// Who asks.
+    pub origin: Origin,
+}
+
+impl Handler<FindUserByEmail> for StoreReader {
+    type Result = ();
+
+    fn handle(&mut self, FindUserByEmail { email, origin }: FindUserByEmail, _: &mut Context<Self>) {
+        answer(&origin, self.reader.findable_by_email(&email).map(Answered::FoundUser));
+    }
+}
+
+/// What somebody tells about itself: to itself, and to its friends. Answered with the reply; for everybody else, there
+/// or not, refused with `NotFriends`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LoadProfile {
+    /// Who asks.
+    pub user: UserId,
+    /// Whose.
+    pub of: UserId,
+    /// The asking session.
+    pub origin: Origin,
+}
+
+impl Handler<LoadProfile> for StoreReader {
+    type Result = ();
+
+    fn handle(&mut self, LoadProfile { user, of, origin }: LoadProfile, _: &mut Context<Self>) {
+        let read = match user == of {
+            true => self.reader.profile(of).map(|profile| profile.map(|profile| Reply::Profile(Box::new(profile)))),
+            false => {
+                let read = self.reader.friend_profile(user, of);
+                read.map(|profile| profile.map(|profile| Reply::FriendProfile(Box::new(profile))))
+            }
+        };
+        let read = read.map(|reply| match reply {
+            Some(reply) => Answered::Reply(Box::new(reply)),
+            None => Answered::Refused(Refusal::NotFriends),
+        });
+        answer(&origin, read);
+    }
+}
+
+/// Whom somebody has blocked. Answered with the reply.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LoadBlocked {
+    /// Whose list.
+    pub user: UserId,
+    /// Who asks.
+    pub origin: Origin,
+}
+
+impl Handler<LoadBlocked> for StoreReader {
+    type Result = ();
+
+    fn handle(&mut self, LoadBlocked { user, origin }: LoadBlocked, _: &mut Context<Self>) {
+        let read = self.reader.block_list(user);
+        answer(&origin, read.map(|people| Answered::Reply(Box::new(Reply::BlockList(people)))));
+    }
+}
+
 /// Which group has that name? Answered with `FoundGroup`.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -204,6 +277,28 @@ impl Handler<FindGroupById> for StoreReader {
 
     fn handle(&mut self, FindGroupById { id, origin }: FindGroupById, _: &mut Context<Self>) {
         let read = self.reader.group(id).map(|card| Answered::FoundGroup(card.map(|card| card.group)));
+        answer(&origin, read);
+    }
+}
+
+/// What a group tells about itself, to anybody. Answered with the reply.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LoadGroupInfo {
+    /// Which.
+    pub group: GroupId,
+    /// Who asks.
+    pub origin: Origin,
+}
+
+impl Handler<LoadGroupInfo> for StoreReader {
+    type Result = ();
+
+    fn handle(&mut self, LoadGroupInfo { group, origin }: LoadGroupInfo, _: &mut Context<Self>) {
+        let read = self.reader.group_info(group).map(|info| match info {
+            Some(info) => Answered::Reply(Box::new(Reply::GroupInfo(Box::new(info)))),
+            None => Answered::Refused(Refusal::NoSuchGroup),
+        });
         answer(&origin, read);
     }
 }
@@ -254,12 +349,16 @@ impl Handler<LoadBacklog> for StoreReader {
         let page = match after {
             Mark::Inbox(place) => self.reader.inbox(user, place, rows, bytes).map(|page| Page {
                 more: page.more,
-                rows: page.rows.into_iter().map(|(seq, item)| (seq, Some(shared(inbox_event(item))))).collect(),
+                rows: page
+                    .rows
+                    .into_iter()
+                    .map(|(seq, item)| (seq, Some(shared(inbox_event(user, item), Mark::Inbox(seq)))))
+                    .collect(),
             }),
             Mark::Group(group, place) => self.posts(user, group, place, rows, bytes),
         };
         match page {
-            Ok(page) => session.tell(Backlog { after, page }),
+            Ok(page) => session.tell(Backlog { user, after, page }),
             Err(error) => {
                 log::error!("reading a backlog failed: {error}");
                 session.condemn(protocol::ClosingReason::Fault);
@@ -279,7 +378,9 @@ impl StoreReader {
         rows: usize,
         bytes: usize,
     ) -> Result<BacklogPage, ReadError> {
-        let Some(card) = self.reader.group(group)? else { return Ok(Page { rows: Vec::new(), more: false }) };
+        // The session may not have heard yet that its account is no member any more.
+        let card = if self.reader.is_member(user, group)? { self.reader.group(group)? } else { None };
+        let Some(card) = card else { return Ok(Page { rows: Vec::new(), more: false }) };
         let page = self.reader.posts(group, after, rows, bytes)?;
         let event = |stored: super::ops::Stored| {
             let seq = stored.seq;
@@ -287,7 +388,8 @@ impl StoreReader {
             let what = (stored.from.id != user).then(|| {
                 let group = card.group.clone();
                 let super::ops::Stored { seq, from, at_ms, body } = stored;
-                shared(Event::Posted { from, group, seq, at_ms, body })
+                let mark = Mark::Group(group.id, seq);
+                shared(Event::Posted { from, group, seq, at_ms, body }, mark)
             });
             (seq, what)
         };
@@ -295,16 +397,27 @@ impl StoreReader {
     }
 }
 
-fn shared(event: Event) -> Arc<Outgoing> {
-    Arc::new(Outgoing::new(event))
+/// Something that was read from the store.
+fn shared(event: Event, mark: Mark) -> Arc<Outgoing> {
+    Arc::new(Outgoing::kept(event, Kept { mark, late: true }))
 }
 
-fn inbox_event(item: InboxItem) -> Event {
+/// What `to` is told of something in its inbox.
+fn inbox_event(to: UserId, item: InboxItem) -> Event {
     match item {
+        InboxItem::FriendRequestExpired { asker, asked } => Event::FriendRequestExpired { asker, asked, to },
+        InboxItem::JoinRequestExpired { group, asker } => Event::JoinRequestExpired { group, asker },
+        InboxItem::RoleChanged { group, role } => Event::RoleChanged { group, to, role },
+        InboxItem::InviteAnswered { group, who, accepted, reason } => {
+            Event::InviteAnswered { group, who, accepted, reason }
+        }
+        InboxItem::InviteExpired { group, who } => Event::InviteExpired { group, who },
+        InboxItem::MemberRemoved { group, reason } => Event::MemberRemoved { group, to, reason },
+        InboxItem::GroupDissolved { group } => Event::GroupDissolved { group },
         InboxItem::Private { from, to, seq, at_ms, body } => Event::Private { from, to, seq, at_ms, body },
-        InboxItem::FriendAccepted { friend } => Event::FriendAdded { friend },
-        InboxItem::FriendRejected { friend } => Event::FriendRejected { friend },
-        InboxItem::JoinAnswered { group, accepted } => Event::JoinAnswered { group, accepted },
+        InboxItem::FriendAccepted { friend, profile } => Event::FriendAdded { friend, to, profile: Some(profile) },
+        InboxItem::FriendRejected { friend, reason } => Event::FriendRejected { friend, to, reason },
+        InboxItem::JoinAnswered { group, accepted, reason } => Event::JoinAnswered { group, to, accepted, reason },
     }
 }
 

@@ -1,4 +1,4 @@
-//! RocksDB as this server uses it: options, each with its reason, and the three column families.
+//! RocksDB as this server uses it: options, each with its reason, and the column families.
 //!
 //! Owns: the database handle. Never: knows what is in a row, or decides whether a database may be opened (`open.rs`).
 
@@ -37,11 +37,19 @@ impl Rocks {
         Ok(Self { db })
     }
 
-    /// Opens without changing a byte, and without a lock: to see what opening would find.
-    pub(super) fn look(path: &Path, settings: &StorageSettings, recovery: Recovery) -> Result<Self, rocksdb::Error> {
+    /// Opens without changing a byte, and without a lock: to see what opening would find. `on_disk` are the families
+    /// that there are: one with an older schema has fewer.
+    pub(super) fn look(
+        path: &Path,
+        settings: &StorageSettings,
+        recovery: Recovery,
+        on_disk: &[String],
+    ) -> Result<Self, rocksdb::Error> {
         let tuning = Tuning::new(settings);
         let options = tuning.database(settings, recovery)?;
-        let db = DB::open_cf_descriptors_read_only(&options, path, tuning.families(settings), false)?;
+        let mut families = tuning.families(settings);
+        families.retain(|family| on_disk.iter().any(|name| name == family.name()));
+        let db = DB::open_cf_descriptors_read_only(&options, path, families, false)?;
         Ok(Self { db })
     }
 
@@ -146,8 +154,9 @@ impl Tuning {
                 table.set_block_cache(&self.cache);
                 table.set_cache_index_and_filter_blocks(true);
                 table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-                if family == Family::State {
-                    // Most look-ups there are for what does not exist (is it a friend? a request? a taken name?).
+                if matches!(family, Family::State | Family::Dedup) {
+                    // Most look-ups there are for what does not exist (is it a friend? a request? a taken name? has
+                    // this message come before?).
                     table.set_bloom_filter(10.0, false);
                 }
                 let mut options = Options::default();

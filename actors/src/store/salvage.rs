@@ -3,7 +3,7 @@
 //! Owns: the copy that is made first, and the order in which ever more is given up. Never: runs unasked.
 
 use super::rocks::{Recovery, Rocks};
-use super::rows::{self, InboxRow, Number};
+use super::rows::{self, InboxRow, Number, SentRow};
 use super::schema::{self, FIRST_GROUP, FIRST_USER, Family, Meta, Table};
 use super::view::{View, Way};
 use super::{Conversation, ReadError};
@@ -63,9 +63,8 @@ fn repairs(rocks: &Rocks) -> Result<(WriteBatch, usize), ReadError> {
     let mut last = [FIRST_USER - 1, FIRST_GROUP - 1]; // of users, of groups
     let mut see = |which: usize, number: Option<u64>| last[which] = last[which].max(number.unwrap_or(0));
     let is_account = |user: UserId| Ok::<_, ReadError>(view.get(Family::State, &Table::Account.one(user.0))?.is_some());
-    let (Some(log), Some(inbox), Some(state)) =
-        (rocks.family(Family::Log), rocks.family(Family::Inbox), rocks.family(Family::State))
-    else {
+    let families = [Family::Log, Family::Inbox, Family::State, Family::Dedup].map(|family| rocks.family(family));
+    let [Some(log), Some(inbox), Some(state), Some(dedup)] = families else {
         return Ok((batch, 0));
     };
     let end = [u8::MAX; 32];
@@ -97,10 +96,30 @@ fn repairs(rocks: &Rocks) -> Result<(WriteBatch, usize), ReadError> {
             (_, Ok(InboxRow::JoinAnswer { group, .. })) => {
                 view.get(Family::State, &Table::Group.one(group.0))?.is_some()
             }
+            (_, Ok(InboxRow::Notice(notice))) => {
+                let (people, group) = notice.about();
+                let mut there = true;
+                for person in people.into_iter().flatten() {
+                    there &= is_account(person)?;
+                }
+                if let Some(group) = group {
+                    there &= view.get(Family::State, &Table::Group.one(group.0))?.is_some();
+                }
+                there
+            }
             _ => false,
         };
         if !whole {
             batch.delete_cf(inbox, key);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    // Whoever sends a lost message again must not be told that it is there.
+    view.scan(Family::Dedup, &[], &[u8::MAX; 48], Way::Up, |key, value| {
+        let Some(from) = schema::sender_of_remembered(key) else { return Ok(ControlFlow::Continue(())) };
+        let place = rows::decode::<SentRow>(key, value).ok().map(|row| row.place(from));
+        if place.map_or(Ok(true), |place| view.get(Family::Log, &place).map(|row| row.is_none()))? {
+            batch.delete_cf(dedup, key);
         }
         Ok(ControlFlow::Continue(()))
     })?;

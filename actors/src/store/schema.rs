@@ -8,18 +8,20 @@
 //! | `state` | a `Table` byte, then its parts | a version byte, then postcard (`rows/`) |
 //! | `log` | a conversation, then a place in it | a message, once |
 //! | `inbox` | a user, then a place in its inbox | a pointer into the log, or a notice |
+//! | `dedup` | a user and its installation, then a [`Remembered`] | what is known of a message that may come again |
 //!
 //! Numbers in keys are big-endian, so that the order of keys is the order of numbers. Rows of `log` and `inbox` are
 //! never deleted one by one: how far somebody has read is a cursor in `state` (a table used as a queue makes scans
-//! slow).
+//! slow). Those of `dedup` are, oldest first, but nothing ever scans them: each is looked up by its whole key.
 
 use super::ops::Conversation;
-use protocol::{GroupId, Seq, UserId};
+use protocol::{CodePurpose, GroupId, Instance, Seq, UserId};
 use smallvec::SmallVec;
+use std::net::IpAddr;
 
 /// The version of all that this file describes. A database with a newer one is not opened; one with an older one is
 /// brought forward by `MIGRATIONS`.
-pub const SCHEMA_VERSION: u64 = 1;
+pub const SCHEMA_VERSION: u64 = 2;
 
 /// The first account's number.
 pub const FIRST_USER: u64 = 10_000;
@@ -31,8 +33,8 @@ pub const FIRST_GROUP: u64 = 1;
 /// that also writes the new version, so that a crash leaves either the old schema or the new one.
 pub(super) type Migration = fn(&super::view::View<'_>, &mut rocksdb::WriteBatch) -> Result<(), super::ReadError>;
 
-/// All steps, oldest first: `MIGRATIONS[0]` leads from version 1 to 2. There are none yet.
-pub(super) const MIGRATIONS: [Migration; 0] = [];
+/// All steps, oldest first: `MIGRATIONS[0]` leads from version 1 to 2.
+pub(super) const MIGRATIONS: [Migration; 1] = [super::migrations::requests_in_the_order_of_their_age];
 
 /// A column family. Few, since each has a write buffer of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,11 +45,16 @@ pub(super) enum Family {
     Log,
     /// What waits for people.
     Inbox,
+    /// Messages that may come again. Younger than the others: databases of schema 1 have none.
+    Dedup,
 }
 
 impl Family {
     /// All of them.
-    pub(super) const ALL: [Self; 3] = [Self::State, Self::Log, Self::Inbox];
+    pub(super) const ALL: [Self; 4] = [Self::State, Self::Log, Self::Inbox, Self::Dedup];
+
+    /// Those that a database of any schema has.
+    pub(super) const FIRST: [Self; 3] = [Self::State, Self::Log, Self::Inbox];
 
     /// The name on disk.
     pub(super) fn name(self) -> &'static str {
@@ -55,6 +62,7 @@ impl Family {
             Self::State => "state",
             Self::Log => "log",
             Self::Inbox => "inbox",
+            Self::Dedup => "dedup",
         }
     }
 }
@@ -97,12 +105,36 @@ pub(super) enum Table {
     Membership = 14,
     /// user → `Tally` of its groups.
     MembershipTally = 15,
-    /// group, asker → `ListedRow` with the asker's name.
+    /// group, asker → `RequestRow` with the asker's name.
     JoinRequest = 16,
     /// user → how far its inbox is received.
     InboxCursor = 17,
     /// user, group → how far that member has received the group's conversation.
     GroupCursor = 18,
+    /// user → `ProfileRow`: what it tells about itself, but for its picture.
+    Profile = 19,
+    /// user → its picture.
+    Avatar = 20,
+    /// key of an e-mail address → user.
+    Email = 21,
+    /// user, other → `ListedRow` with the other's name: whom it has blocked.
+    Block = 22,
+    /// user → `Tally` of those.
+    BlockTally = 23,
+    /// group → `AboutRow`: what it tells about itself, picture and all.
+    GroupAbout = 24,
+    /// user, group → `InviteRow`: who asks it into which group.
+    Invite = 25,
+    /// purpose, key of an e-mail address → `CodeRow`.
+    Code = 26,
+    /// when it was made, and what ([`Waiting`]) → nothing: requests and invitations in the order of their age.
+    Due = 27,
+    /// user, address it logged in from → when it last did.
+    KnownAddress = 28,
+    /// group, user → its place among the members: the managers, so that a request costs no look at all members.
+    Manager = 29,
+    /// group, user → who asks: `Invite` from the other side.
+    Invited = 30,
 }
 
 /// The rows of [`Table::Meta`].
@@ -115,9 +147,60 @@ pub(super) enum Meta {
     NextUser = 2,
     /// The next group's number.
     NextGroup = 3,
+    /// Up to when requests and invitations that nobody answered have been ended.
+    ExpiredTo = 4,
+}
+
+/// What waits for an answer, and how long: the kinds in [`Table::Due`]. The numbers are on disk: never renumber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Waiting {
+    /// A row of [`Table::FriendRequest`]: asked, asker.
+    Friend = 1,
+    /// A row of [`Table::JoinRequest`]: group, asker.
+    Join = 2,
+    /// A row of [`Table::Invite`]: user, group.
+    Invite = 3,
+}
+
+impl Waiting {
+    /// Where the rows of this kind are.
+    pub(super) fn table(self) -> Table {
+        match self {
+            Self::Friend => Table::FriendRequest,
+            Self::Join => Table::JoinRequest,
+            Self::Invite => Table::Invite,
+        }
+    }
+
+    /// The key in [`Table::Due`] of the row `first`, `second` of this kind, made at `at_ms`.
+    pub(super) fn due(self, at_ms: u64, first: u64, second: u64) -> Key {
+        let mut key = Table::Due.one(at_ms);
+        key.push(self as u8);
+        key.extend_from_slice(&first.to_be_bytes());
+        key.extend_from_slice(&second.to_be_bytes());
+        key
+    }
+
+    /// What [`Waiting::due`] has put into a key: the time, the kind, and the two numbers.
+    pub(super) fn of_due(key: &[u8]) -> Option<(u64, Self, u64, u64)> {
+        let (at_ms, rest) = key.get(1..)?.split_first_chunk::<8>()?;
+        let (&kind, rest) = rest.split_first()?;
+        let (first, second) = rest.split_first_chunk::<8>()?;
+        let kind = [Self::Friend, Self::Join, Self::Invite].into_iter().find(|known| *known as u8 == kind)?;
+        let second = second.try_into().ok().map(u64::from_be_bytes)?;
+        Some((u64::from_be_bytes(*at_ms), kind, u64::from_be_bytes(*first), second))
+    }
 }
 
 impl Table {
+    /// Whether the writer remembers rows of this key's table. Pictures and long texts would fill its memory, and what is
+    /// only ever listed need not be there.
+    pub(super) fn is_remembered(key: &[u8]) -> bool {
+        let large = [Self::Profile, Self::Avatar, Self::GroupAbout, Self::Due];
+        key.first().is_none_or(|table| !large.iter().any(|large| *large as u8 == *table))
+    }
+
     /// The key of a row of [`Table::Meta`].
     pub(super) fn meta(which: Meta) -> Key {
         Key::from_slice(&[Self::Meta as u8, which as u8])
@@ -147,6 +230,27 @@ impl Table {
     }
 }
 
+/// The key of a code for an e-mail address, by the key of that.
+pub(super) fn code(purpose: CodePurpose, address: &str) -> Key {
+    let mut key = Table::Code.text("");
+    key.push(purpose as u8);
+    key.extend_from_slice(address.as_bytes());
+    key
+}
+
+/// The key of an address that an account logged in from. Of IPv6 the first 64 bits: whoever has those has all behind
+/// them, and changes the rest every day.
+pub(super) fn known_address(user: UserId, from: IpAddr) -> Key {
+    const NETWORK: u128 = !(u64::MAX as u128);
+    let bits = match from.to_canonical() {
+        IpAddr::V4(from) => from.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(from) => from.to_bits() & NETWORK,
+    };
+    let mut key = Table::KnownAddress.one(user.0);
+    key.extend_from_slice(&bits.to_be_bytes());
+    key
+}
+
 /// The prefix of a conversation's rows in `log`.
 pub(super) fn conversation(which: Conversation) -> Key {
     let mut key = Key::new();
@@ -173,6 +277,47 @@ pub(super) fn inbox(user: UserId) -> Key {
 pub(super) fn place(mut prefix: Key, seq: Seq) -> Key {
     prefix.extend_from_slice(&seq.0.to_be_bytes());
     prefix
+}
+
+/// The rows that one installation of somebody has in `dedup`. The bytes are on disk: never change them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Remembered {
+    /// Where its row of messages begins and ends: `Tally`.
+    Row,
+    /// By the client's number: `SentRow`.
+    Number(u64),
+    /// By the order in which they came: the client's number.
+    Nth(u64),
+}
+
+/// A key of `dedup`.
+pub(super) fn remembered(user: UserId, instance: Option<Instance>, what: Remembered) -> Key {
+    let mut key = Key::from_slice(&user.0.to_be_bytes());
+    match instance {
+        None => key.push(0),
+        Some(Instance(bytes)) => {
+            key.push(1);
+            key.extend_from_slice(&bytes);
+        }
+    }
+    let (kind, number) = match what {
+        Remembered::Row => (b'r', None),
+        Remembered::Number(number) => (b'n', Some(number)),
+        Remembered::Nth(nth) => (b'o', Some(nth)),
+    };
+    key.push(kind);
+    key.extend_from_slice(number.map(u64::to_be_bytes).as_ref().map_or(&[], |bytes| &bytes[..]));
+    key
+}
+
+/// Whose message the row at this key of `dedup` remembers by its number; `None` for the other rows.
+pub(super) fn sender_of_remembered(key: &[u8]) -> Option<UserId> {
+    let (user, rest) = key.split_first_chunk::<8>()?;
+    let kind = match rest.split_first()? {
+        (0, rest) => rest.first(),
+        (_, rest) => rest.get(16),
+    };
+    (kind == Some(&b'n')).then(|| UserId(u64::from_be_bytes(*user)))
 }
 
 /// The number that a key ends with: the place in `log` and `inbox`, the second number in `state`.
@@ -213,6 +358,37 @@ mod tests {
         let talk = conversation(Conversation::Private(UserId(7), UserId(2)));
         assert_eq!(show(&place(talk, Seq(3))), "0100000000000000020000000000000007".to_owned() + "0000000000000003");
         assert_eq!(show(&conversation(Conversation::Group(GroupId(9)))), "020000000000000009");
+        let bare = remembered(UserId(1), None, Remembered::Number(2));
+        assert_eq!(show(&bare), "0000000000000001006e0000000000000002");
+        let one = Some(Instance([7; 16]));
+        let marked = remembered(UserId(1), one, Remembered::Nth(3));
+        assert_eq!(show(&marked), format!("000000000000000101{}6f0000000000000003", "07".repeat(16)));
+        assert_eq!(show(&remembered(UserId(1), None, Remembered::Row)), "00000000000000010072");
+        assert_eq!(sender_of_remembered(&bare), Some(UserId(1)));
+        assert_eq!(sender_of_remembered(&remembered(UserId(1), one, Remembered::Number(2))), Some(UserId(1)));
+        assert_eq!(sender_of_remembered(&marked), None);
+        assert_eq!(show(&code(CodePurpose::Reset, "a@b.cn")), "1a026140622e636e");
+        let known = |from: &str| show(&known_address(UserId(1), from.parse().unwrap()));
+        assert_eq!(known("127.0.0.1"), "1c0000000000000001".to_owned() + "00000000000000000000ffff7f000001");
+        assert_eq!(known("::ffff:127.0.0.1"), known("127.0.0.1"));
+        assert_eq!(known("2001:db8::1"), "1c0000000000000001".to_owned() + "20010db8000000000000000000000000");
+        assert_eq!(known("2001:db8::2"), known("2001:db8::1"));
+        assert_ne!(known("2001:db8:0:1::1"), known("2001:db8::1"));
+    }
+
+    #[test]
+    fn what_is_due_is_in_its_key() {
+        let key = Waiting::Join.due(258, 7, 10_000);
+        assert_eq!(show(&key), "1b0000000000000102020000000000000007".to_owned() + "0000000000002710");
+        assert!(!key.spilled());
+        for kind in [Waiting::Friend, Waiting::Join, Waiting::Invite] {
+            assert_eq!(Waiting::of_due(&kind.due(u64::MAX, 1, 2)), Some((u64::MAX, kind, 1, 2)));
+        }
+        let mut strange = key.clone();
+        strange[9] = 9;
+        for bad in [&key[..key.len() - 1], &strange, &[]] {
+            assert_eq!(Waiting::of_due(bad), None);
+        }
     }
 
     #[test]

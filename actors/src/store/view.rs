@@ -37,7 +37,8 @@ impl<'a> View<'a> {
         Self { rocks, snapshot: Some(rocks.db().snapshot()) }
     }
 
-    fn family(&self, family: Family) -> Result<&'a ColumnFamily, ReadError> {
+    /// Where a family is, for whoever writes.
+    pub(super) fn family(&self, family: Family) -> Result<&'a ColumnFamily, ReadError> {
         self.rocks.family(family).ok_or_else(|| ReadError::Database(format!("no column family {}", family.name())))
     }
 

@@ -47,21 +47,23 @@ fn lock(wire: &Shared) -> MutexGuard<'_, Wire> {
 struct MessageLink {
     wire: Shared,
     why: Closing,
+    carrier: Carrier,
+    peer: Option<SocketAddr>,
 }
 
 /// A connection: the server's end, and the test's.
-pub(super) fn connection() -> (impl Link + use<>, MessagePeer) {
+pub(super) fn connection(carrier: Carrier, peer: Option<SocketAddr>) -> (impl Link + use<>, MessagePeer) {
     let wire = Arc::new(Mutex::new(Wire { answers: true, ..Wire::default() }));
-    (MessageLink { wire: wire.clone(), why: Closing::Done }, MessagePeer { wire })
+    (MessageLink { wire: wire.clone(), why: Closing::Done, carrier, peer }, MessagePeer { wire })
 }
 
 impl Link for MessageLink {
     fn carrier(&self) -> Carrier {
-        Carrier::Message
+        self.carrier
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        None
+        self.peer
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<Arrival>> {

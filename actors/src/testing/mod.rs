@@ -2,16 +2,18 @@
 //! millisecond, and nothing depends on the machine's speed. Owns: [`TestWorld`], [`Peer`]. Never: is used by the
 //! server.
 
+mod mails;
 mod messages;
 mod stream;
 
+pub use mails::{TestMails, Tried};
 pub use messages::MessagePeer;
 pub use stream::Peer;
 
 use crate::settings::ActorSettings;
 use crate::system::{ChatSystem, Start};
 use crate::transfer::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};
-use protocol::DialectId;
+use protocol::{Carrier, DialectId};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,21 +21,41 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The plans of transfers, oldest first.
+type Open = Mutex<Vec<(RelayPlan, WhenEnded)>>;
+
 /// Moves no bytes: transfers wait until the test ends them.
 #[derive(Default)]
 pub struct NoRelays {
-    open: Mutex<Vec<(RelayPlan, WhenEnded)>>,
+    open: Arc<Open>,
     web_port: AtomicU16,
 }
 
-struct NoHold;
-impl RelayHold for NoHold {}
+/// Ends its transfer as broken, if nobody else has.
+struct Hold {
+    ticket: u64,
+    relays: Arc<Open>,
+}
+
+impl RelayHold for Hold {}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut open = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = open.iter().position(|(plan, _)| plan.ticket == self.ticket).map(|at| open.remove(at));
+        drop(open);
+        if let Some((_, when_ended)) = mine {
+            when_ended(RelayEnd::Broken);
+        }
+    }
+}
 
 impl Relays for NoRelays {
     fn open(&self, plan: RelayPlan, when_ended: WhenEnded) -> io::Result<(Option<u16>, Box<dyn RelayHold>)> {
+        let ticket = plan.ticket;
         let port = plan.needs_port().then_some(if plan.port == 0 { 4242 } else { plan.port });
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push((plan, when_ended));
-        Ok((port, Box::new(NoHold)))
+        Ok((port, Box::new(Hold { ticket, relays: self.open.clone() })))
     }
 
     fn web_port(&self) -> Option<u16> {
@@ -45,6 +67,19 @@ impl NoRelays {
     /// From now on there is an HTTP listener on this port.
     pub fn serve_web(&self, port: u16) {
         self.web_port.store(port, Ordering::Relaxed);
+    }
+
+    /// The oldest transfer has moved so many bytes more. Returns its plan.
+    pub fn move_first(&self, bytes: u64) -> RelayPlan {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open[0].0.moved.fetch_add(bytes, Ordering::Relaxed);
+        open[0].0.clone()
+    }
+
+    /// How many run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Ends the oldest transfer.
@@ -60,6 +95,8 @@ pub struct TestWorld {
     pub chat: ChatSystem,
     /// Its transfers.
     pub relays: Arc<NoRelays>,
+    /// Its mail.
+    pub mails: Arc<TestMails>,
 }
 
 impl Drop for TestWorld {
@@ -77,15 +114,17 @@ impl TestWorld {
     #[must_use]
     pub fn start(data: &Path, settings: ActorSettings) -> Self {
         let relays = Arc::new(NoRelays::default());
+        let mails = Arc::new(TestMails::default());
         let start = Start {
             settings,
             data,
             accept_loss: false,
             relays: relays.clone(),
+            mails: mails.clone(),
             on_death: Box::new(|death| panic!("the server cannot go on: {death:?}")),
         };
         let chat = ChatSystem::start_here(start).unwrap_or_else(|error| panic!("{error}"));
-        Self { chat, relays }
+        Self { chat, relays, mails }
     }
 
     /// A new connection from this machine.
@@ -111,7 +150,15 @@ impl TestWorld {
     /// A new connection over a link that has messages, and on which the peer can be asked what it has.
     #[must_use]
     pub fn connect_messages(&self, dialect: &str) -> MessagePeer {
-        let (link, peer) = messages::connection();
+        let (link, peer) = messages::connection(Carrier::Message, None);
+        self.chat.admit(by_name(dialect), Box::new(move || Ok(Box::new(link))));
+        peer
+    }
+
+    /// The same, from an address, for somebody whose messages are texts.
+    #[must_use]
+    pub fn connect_text(&self, dialect: &str, address: IpAddr) -> MessagePeer {
+        let (link, peer) = messages::connection(Carrier::Text, Some(SocketAddr::new(address, 1)));
         self.chat.admit(by_name(dialect), Box::new(move || Ok(Box::new(link))));
         peer
     }
@@ -119,7 +166,7 @@ impl TestWorld {
     /// The same, of somebody who only asks something and goes.
     #[must_use]
     pub fn visit(&self, dialect: &str) -> MessagePeer {
-        let (link, peer) = messages::connection();
+        let (link, peer) = messages::connection(Carrier::Message, None);
         self.chat.admit_visitor(by_name(dialect), Box::new(move || Ok(Box::new(link))));
         peer
     }

@@ -10,6 +10,7 @@ use protocol::{Door, Refusal, UserId};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How many ports are tried before an offer is refused: other programs may sit on a few of the range.
@@ -54,7 +55,8 @@ pub struct Offer<T> {
 pub struct Side {
     /// Where its sessions come from. Not empty.
     pub addresses: Vec<IpAddr>,
-    /// It is a browser, which cannot connect to a bare port, and takes part over HTTP where that is served.
+    /// It takes part over HTTP where that is served: a browser, which cannot connect to a bare port, or a program that is
+    /// told where to go either way.
     pub browses: bool,
 }
 
@@ -67,6 +69,15 @@ pub struct Ticket {
     pub sender: Door,
     /// Where the receiver does.
     pub receiver: Door,
+}
+
+/// Transfers that hold a place without a relay: they wait for an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Waiting {
+    /// In all.
+    pub all: usize,
+    /// Of the sender in question.
+    pub of_sender: usize,
 }
 
 /// A transfer that is over.
@@ -86,6 +97,7 @@ struct Running<T> {
     transfer: Transfer<T>,
     /// `None` once the transfer was cancelled and its end is awaited.
     hold: Option<Box<dyn RelayHold>>,
+    moved: Arc<AtomicU64>,
 }
 
 impl<T> Broker<T> {
@@ -104,15 +116,10 @@ impl<T> Broker<T> {
     /// [`Refusal::TooLarge`]: over `relay.max_bytes`. [`Refusal::BadValue`]: nobody to send or to receive.
     /// [`Refusal::Busy`]: `relay.max` transfers run, or `relay.per_account` of this sender's, or no port can be had.
     pub fn offer(&mut self, offer: Offer<T>) -> Result<Ticket, Refusal> {
-        if offer.length > self.settings.max_bytes {
-            return Err(Refusal::TooLarge);
-        }
         if offer.from.addresses.is_empty() || offer.to.addresses.is_empty() {
             return Err(Refusal::BadValue);
         }
-        if self.running.len() >= self.settings.max || self.running_of(offer.sender) >= self.settings.per_account {
-            return Err(Refusal::Busy);
-        }
+        self.check(offer.sender, offer.length, Waiting::default())?;
         let id = self.last_id + 1;
         let web_port = self.relays.web_port();
         let plan = self.plan(id, &offer, web_port.is_some()).ok_or(Refusal::Busy)?;
@@ -121,8 +128,28 @@ impl<T> Broker<T> {
         let (Some(sender), Some(receiver)) = doors else { return Err(Refusal::Busy) };
         self.last_id = id;
         let transfer = Transfer { sender: offer.sender, port, length: offer.length, tag: offer.tag };
-        self.running.insert(id, Running { transfer, hold: Some(hold) });
+        self.running.insert(id, Running { transfer, hold: Some(hold), moved: plan.moved });
         Ok(Ticket { id, sender, receiver })
+    }
+
+    /// Whether this account may send one more of so many bytes, beside those that run and those that wait.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLarge`]: over `relay.max_bytes`. [`Refusal::Busy`]: there are `relay.max`, or `relay.per_account` of
+    /// this sender's.
+    pub fn check(&self, sender: UserId, length: u64, waiting: Waiting) -> Result<(), Refusal> {
+        if length > self.settings.max_bytes {
+            return Err(Refusal::TooLarge);
+        }
+        let has_room = self.running.len() + waiting.all < self.settings.max
+            && self.running_of(sender) + waiting.of_sender < self.settings.per_account;
+        if has_room { Ok(()) } else { Err(Refusal::Busy) }
+    }
+
+    /// How many bytes of a transfer have left towards its receiver; 0 for one that does not run.
+    #[must_use]
+    pub fn moved(&self, id: u64) -> u64 {
+        self.running.get(&id).map_or(0, |running| running.moved.load(Ordering::Relaxed))
     }
 
     /// Forgets a transfer whose relay has ended, and returns it, so that its sides can be told. `None` for a number
@@ -186,6 +213,7 @@ impl<T> Broker<T> {
             buffer_bytes: self.settings.buffer_bytes,
             timeout: Duration::from_secs(self.settings.timeout_s),
             settle: Duration::from_millis(self.settings.settle_ms),
+            moved: Arc::default(),
         })
     }
 

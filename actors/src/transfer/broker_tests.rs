@@ -68,6 +68,9 @@ fn world_of(ports: &str, change: impl FnOnce(&mut RelaySettings), books: Books) 
         max_bytes: 1000,
         buffer_bytes: 4096,
         settle_ms: 250,
+        offer_s: 300,
+        resume_s: 600,
+        progress_ms: 1000,
     };
     change(&mut settings);
     let books = Arc::new(books);
@@ -227,6 +230,31 @@ fn the_two_sides_of_a_transfer_and_two_transfers_have_different_tokens() {
     let tokens: std::collections::HashSet<_> =
         tickets.iter().flat_map(|ticket| [token_of(&ticket.sender), token_of(&ticket.receiver)]).collect();
     assert_eq!(tokens.len(), 100);
+}
+
+#[test]
+fn those_that_wait_count_as_if_they_ran() {
+    let mut world = world("0", |settings| (settings.max, settings.per_account) = (3, 2), vec![]);
+    let waiting = |all, of_sender| Waiting { all, of_sender };
+    let has_room = |world: &World, waiting| world.broker.check(UserId(1), 1000, waiting).is_ok();
+    assert_eq!(world.broker.check(UserId(1), 1001, Waiting::default()), Err(Refusal::TooLarge));
+    assert!(has_room(&world, waiting(2, 1)));
+    assert!(!has_room(&world, waiting(3, 0)) && !has_room(&world, waiting(2, 2)));
+    world.broker.offer(offer(1, 10)).unwrap();
+    assert!(has_room(&world, waiting(1, 0)));
+    assert!(!has_room(&world, waiting(2, 0)) && !has_room(&world, waiting(1, 1)));
+}
+
+#[test]
+fn what_the_relay_has_moved_can_be_looked_at_until_the_end() {
+    let mut world = world("0", |_| {}, vec![]);
+    let [one, other] = [1, 2].map(|user| world.broker.offer(offer(user, 10)).unwrap().id);
+    world.books.open.lock().unwrap()[&one].0.moved.fetch_add(7, Ordering::Relaxed);
+    assert_eq!([world.broker.moved(one), world.broker.moved(other), world.broker.moved(99)], [7, 0, 0]);
+    world.end(one, RelayEnd::Broken);
+    assert_eq!(world.broker.moved(one), 7, "until it is told");
+    world.broker.ended(one).unwrap();
+    assert_eq!(world.broker.moved(one), 0);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use super::token::Token;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// How one side takes part.
@@ -38,6 +40,8 @@ pub struct RelayPlan {
     pub timeout: Duration,
     /// How long two connections that cannot be told apart wait for a third.
     pub settle: Duration,
+    /// Counts the bytes that have left towards the receiver, for whoever wants to know how far it is.
+    pub moved: Arc<AtomicU64>,
 }
 
 impl RelayPlan {

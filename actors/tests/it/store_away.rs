@@ -7,23 +7,23 @@ use protocol::{Body, Refusal, Seq, UserId, Verdict};
 const DAY: u64 = 24 * 3600 * 1000;
 
 fn befriend(from: UserId, to: UserId) -> Op {
-    Op::Befriend { from, to, special: false }
+    Op::Befriend { from, to, special: false, reason: Box::default() }
 }
 
 fn answer(user: UserId, asker: UserId, verdict: Verdict) -> Op {
-    Op::AnswerFriend { user, asker, verdict, special: false }
+    Op::AnswerFriend { user, asker, verdict, special: false, reason: Box::default() }
 }
 
 fn friends_only(from: UserId, to: UserId) -> Op {
-    Op::Private { from, to, body: Body::text("x"), friends_only: true }
+    Op::Private { from, to, body: Body::text("x"), friends_only: true, stamp: None }
 }
 
 /// What waits for somebody behind its cursor, as its next login finds it.
 fn news(f: &Fixture, user: UserId) -> Vec<(UserId, bool)> {
     let rows = f.reader.inbox(user, f.login(user).inbox_cursor, 10, 1000).unwrap().rows;
     let said = rows.into_iter().map(|(_, item)| match item {
-        InboxItem::FriendAccepted { friend } => (friend.id, true),
-        InboxItem::FriendRejected { friend } => (friend.id, false),
+        InboxItem::FriendAccepted { friend, .. } => (friend.id, true),
+        InboxItem::FriendRejected { friend, .. } => (friend.id, false),
         other => panic!("{other:?}"),
     });
     said.collect()
@@ -36,11 +36,11 @@ fn a_request_waits_for_its_answer_through_stops_and_kills() {
     f.does(befriend(ann, ben)).unwrap();
     let mut f = f.reopen();
     for _ in 0..3 {
-        let asking: Vec<UserId> = f.login(ben).friend_requests.iter().map(|(asker, _)| asker.id).collect();
+        let asking: Vec<UserId> = f.login(ben).friend_requests.iter().map(|asking| asking.asker.id).collect();
         assert_eq!(asking, [ann], "at every login");
     }
     let killed = f.open(&f.killed("killed")).unwrap();
-    let state = killed.reader().login_state(ben, f.now, f.settings.friend.request_ttl()).unwrap().unwrap();
+    let state = killed.reader().login_state(ben, f.now, f.settings.friend.request_ttl(), false).unwrap().unwrap();
     assert_eq!(state.friend_requests, f.login(ben).friend_requests);
     drop(killed);
     f.does(answer(ben, ann, Verdict::Accept)).unwrap();

@@ -29,10 +29,19 @@ pub(crate) fn settings() -> LedgerSettings {
         friend: FriendSettings {
             max: 3,
             max_requests: 2,
+            max_blocked: 2,
             request_ttl: Span(std::time::Duration::from_secs(7 * 24 * 3600)),
         },
-        group: GroupSettings { max_members: 3, max_per_account: 3, max_requests: 2, catch_up: 100, passivate_s: 60 },
+        group: GroupSettings {
+            max_members: 3,
+            max_per_account: 3,
+            max_requests: 2,
+            max_managers: 1,
+            catch_up: 100,
+            passivate_s: 60,
+        },
         inbox: InboxSettings { max: 5 },
+        ..LedgerSettings::from(&crate::world::settings())
     }
 }
 
@@ -44,6 +53,7 @@ pub(crate) fn roomy() -> LedgerSettings {
     settings.group.max_members = 1000;
     settings.group.max_per_account = 1000;
     settings.group.max_requests = 1000;
+    settings.group.max_managers = 1000;
     settings.inbox.max = u64::MAX;
     settings
 }
@@ -141,14 +151,14 @@ impl Fixture {
 
     pub(crate) fn group(&mut self, owner: UserId, name: &str, join: JoinPolicy) -> GroupCard {
         match self.does(found(owner, name, join)).unwrap() {
-            Outcome::GroupCreated { group } => group,
+            Outcome::GroupCreated { group, .. } => group,
             other => panic!("{other:?}"),
         }
     }
 
     /// Posts, and says where.
     pub(crate) fn posts(&mut self, from: UserId, group: GroupId, text: &str) -> Seq {
-        match self.does(Op::Post { from, group, body: Body::text(text) }).unwrap() {
+        match self.does(Op::Post { from, group, body: Body::text(text), stamp: None }).unwrap() {
             Outcome::Posted { seq, .. } => seq,
             other => panic!("{other:?}"),
         }
@@ -163,16 +173,16 @@ impl Fixture {
     }
 
     pub(crate) fn friend_names(&self, user: UserId) -> Vec<String> {
-        self.reader.friends(user).unwrap().iter().map(|friend| friend.person.name.to_string()).collect()
+        self.reader.friends(user, false).unwrap().iter().map(|friend| friend.person.name.to_string()).collect()
     }
 
     pub(crate) fn member_names(&self, group: GroupId) -> Vec<String> {
         let state = self.reader.group_state(group).unwrap().unwrap();
-        state.members.iter().map(|person| person.name.to_string()).collect()
+        state.members.iter().map(|member| member.person.name.to_string()).collect()
     }
 
     pub(crate) fn login(&self, user: UserId) -> actors::store::LoginState {
-        self.reader.login_state(user, self.now, self.settings.friend.request_ttl()).unwrap().unwrap()
+        self.reader.login_state(user, self.now, self.settings.friend.request_ttl(), false).unwrap().unwrap()
     }
 }
 
@@ -190,11 +200,11 @@ pub(crate) fn create(text: &str, add: FriendPolicy, message: MessagePolicy) -> O
 }
 
 pub(crate) fn found(owner: UserId, text: &str, join: JoinPolicy) -> Op {
-    Op::CreateGroup { owner, name: name(text), join }
+    Op::CreateGroup { owner, name: Some(name(text)), join, about: Box::default() }
 }
 
 pub(crate) fn private(from: UserId, to: UserId, text: &str) -> Op {
-    Op::Private { from, to, body: Body::text(text), friends_only: false }
+    Op::Private { from, to, body: Body::text(text), friends_only: false, stamp: None }
 }
 
 pub(crate) fn copy_folder(from: &Path, to: &Path) {

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const DAY: u64 = 24 * 3600 * 1000;
 
 fn befriend(from: UserId, to: UserId) -> Op {
-    Op::Befriend { from, to, special: false }
+    Op::Befriend { from, to, special: false, reason: Box::default() }
 }
 
 fn answer(user: UserId, asker: UserId, verdict: Verdict) -> Op {
-    Op::AnswerFriend { user, asker, verdict, special: false }
+    Op::AnswerFriend { user, asker, verdict, special: false, reason: Box::default() }
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn accounts_have_numbers_from_10000_and_names_once() {
     assert_eq!(f.reader.account(UserId(1)).unwrap(), None);
     assert_eq!(f.reader.credentials(ann).unwrap().as_deref(), Some("hash of Ann"));
     assert_eq!(f.reader.credentials(UserId(1)).unwrap(), None);
-    assert!(f.reader.login_state(UserId(1), NOW, f.settings.friend.request_ttl()).unwrap().is_none());
+    assert!(f.reader.login_state(UserId(1), NOW, f.settings.friend.request_ttl(), false).unwrap().is_none());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn passwords_and_policies_change() {
 fn an_open_account_is_a_friend_at_once() {
     let mut f = Fixture::new();
     let (ann, ben) = (f.user("ann"), f.user("ben"));
-    let Ok(Outcome::Befriended { from, to, told: None }) = f.does(befriend(ann, ben)) else { panic!() };
+    let Ok(Outcome::Befriended { from, to, told: None, .. }) = f.does(befriend(ann, ben)) else { panic!() };
     assert_eq!((from.id, to.id), (ann, ben));
     assert!(f.reader.are_friends(ann, ben).unwrap() && f.reader.are_friends(ben, ann).unwrap());
     assert_eq!(f.does(befriend(ann, ben)), Err(Refusal::AlreadyFriends));
@@ -85,7 +85,7 @@ fn friends_come_in_the_order_in_which_they_became_so() {
     }
     assert_eq!(f.friend_names(me), ["ann", "zoe", "max"]);
     let login = f.login(me);
-    assert_eq!(login.friends, f.reader.friends(me).unwrap());
+    assert_eq!(login.friends, f.reader.friends(me, false).unwrap());
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn a_shy_account_is_asked_and_answers() {
     assert!(matches!(f.does(befriend(ann, ben)), Ok(Outcome::FriendAsked { again: false, .. })));
     assert!(matches!(f.does(befriend(ann, ben)), Ok(Outcome::FriendAsked { again: true, .. })));
     assert!(matches!(f.does(befriend(eve, ben)), Ok(Outcome::FriendAsked { again: false, .. })));
-    let waiting: Vec<UserId> = f.login(ben).friend_requests.iter().map(|(person, _)| person.id).collect();
+    let waiting: Vec<UserId> = f.login(ben).friend_requests.iter().map(|asking| asking.asker.id).collect();
     assert_eq!(waiting, [ann, eve]);
-    let Ok(Outcome::FriendAnswered { accepted: true, told: Seq(1), user, asker }) =
+    let Ok(Outcome::FriendAnswered { accepted: true, told: Seq(1), user, asker, .. }) =
         f.does(answer(ben, ann, Verdict::Accept))
     else {
         panic!()
@@ -111,8 +111,8 @@ fn a_shy_account_is_asked_and_answers() {
     assert!(f.reader.are_friends(ann, ben).unwrap() && !f.reader.are_friends(eve, ben).unwrap());
     assert!(f.login(ben).friend_requests.is_empty());
     let notice = |user| f.reader.inbox(user, Seq(0), 10, 1000).unwrap().rows.remove(0).1;
-    assert!(matches!(notice(ann), InboxItem::FriendAccepted { friend } if friend.id == ben));
-    assert!(matches!(notice(eve), InboxItem::FriendRejected { friend } if friend.id == ben));
+    assert!(matches!(notice(ann), InboxItem::FriendAccepted { friend, .. } if friend.id == ben));
+    assert!(matches!(notice(eve), InboxItem::FriendRejected { friend, .. } if friend.id == ben));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn crossing_requests_make_friends() {
     let Ok(Outcome::Befriended { from, told: Some(Seq(1)), .. }) = f.does(befriend(ben, ann)) else { panic!() };
     assert_eq!(from.id, ben);
     let page = f.reader.inbox(ann, Seq(0), 10, 1000).unwrap();
-    assert!(matches!(&page.rows[0].1, InboxItem::FriendAccepted { friend } if friend.id == ben));
+    assert!(matches!(&page.rows[0].1, InboxItem::FriendAccepted { friend, .. } if friend.id == ben));
     assert_eq!(f.does(answer(ben, ann, Verdict::Accept)), Err(Refusal::NoSuchRequest));
     f.does(Op::Unfriend { user: ann, friend: ben }).unwrap();
     assert!(f.login(ben).friend_requests.is_empty(), "no request is left over");
@@ -197,7 +197,8 @@ fn operations_of_one_batch_see_each_other() {
     assert_eq!(f.reader.user_by_name(&name("ann").key()).unwrap(), None, "readers see nothing before the commit");
     f.commit();
     assert_eq!((f.ledger.staged_ops(), f.reader.user_by_name(&name("ann").key()).unwrap()), (0, Some(ann.id)));
-    assert_eq!(f.login(ann.id).friend_requests, [(ben, false)]);
+    let asking = f.login(ann.id).friend_requests;
+    assert!(matches!(&asking[..], [one] if one.asker == ben && !one.special));
 }
 
 #[test]

@@ -5,11 +5,11 @@ use actors::store::{InboxItem, Mark, Op, Outcome};
 use protocol::{Body, GroupId, JoinPolicy, Refusal, Seq, UserId, Verdict};
 
 fn join(user: UserId, group: GroupId) -> Op {
-    Op::Join { user, group }
+    Op::Join { user, group, reason: Box::default() }
 }
 
 fn answer(user: UserId, group: GroupId, member: UserId, verdict: Verdict) -> Op {
-    Op::AnswerJoin { user, group, member, verdict }
+    Op::AnswerJoin { user, group, member, verdict, reason: Box::default() }
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_group_is_founded_joined_and_left() {
     assert_eq!(f.does(leave(ann)), Err(Refusal::OwnerStays));
     assert!(matches!(f.does(leave(ben)), Ok(Outcome::Left { .. })));
     assert!(matches!(f.does(leave(ann)), Ok(Outcome::Left { .. })));
-    for op in [leave(ann), join(eve, club), Op::Post { from: ann, group: club, body: Body::text("x") }] {
+    for op in [leave(ann), join(eve, club), Op::Post { from: ann, group: club, body: Body::text("x"), stamp: None }] {
         assert_eq!(f.does(op), Err(Refusal::NoSuchGroup), "nobody is left");
     }
     assert_eq!(f.does(found(eve, "Club", JoinPolicy::Open)), Err(Refusal::GroupExists), "the name stays taken");
@@ -54,10 +54,10 @@ fn an_owner_lets_people_in_or_not() {
     assert!(matches!(f.does(join(ben, club)), Ok(Outcome::JoinAsked { again: false, .. })));
     assert!(matches!(f.does(join(ben, club)), Ok(Outcome::JoinAsked { again: true, .. })));
     f.does(join(eve, club)).unwrap();
-    let waiting: Vec<UserId> = f.login(ann).join_requests.iter().map(|(_, person)| person.id).collect();
+    let waiting: Vec<UserId> = f.login(ann).join_requests.iter().map(|(_, person, _)| person.id).collect();
     assert_eq!(waiting, [ben, eve]);
     assert!(f.login(ben).join_requests.is_empty());
-    assert_eq!(f.does(answer(ben, club, eve, Verdict::Accept)), Err(Refusal::NotOwner));
+    assert_eq!(f.does(answer(ben, club, eve, Verdict::Accept)), Err(Refusal::NotManager));
     assert_eq!(f.does(answer(ann, GroupId(9), eve, Verdict::Accept)), Err(Refusal::NoSuchGroup));
     let Ok(Outcome::JoinAnswered { accepted: true, told: Seq(1), head: Seq(1), member, .. }) =
         f.does(answer(ann, club, ben, Verdict::Accept))
@@ -74,7 +74,7 @@ fn an_owner_lets_people_in_or_not() {
     assert_eq!(f.reader.groups(ben).unwrap()[0].cursor, Seq(1), "no flood of what was said before");
     for (user, expected) in [(ben, true), (eve, false)] {
         let page = f.reader.inbox(user, Seq(0), 9, 999).unwrap();
-        assert!(matches!(&page.rows[..], [(Seq(1), InboxItem::JoinAnswered { group, accepted })]
+        assert!(matches!(&page.rows[..], [(Seq(1), InboxItem::JoinAnswered { group, accepted, .. })]
                 if group.id == club && *accepted == expected));
     }
     f.now = NOW + 8 * 24 * 3600 * 1000;
@@ -126,7 +126,10 @@ fn posts_are_numbered_and_members_hold_cursors() {
     let club = f.group(ann, "club", JoinPolicy::Open).group.id;
     assert_eq!(f.posts(ann, club, "1"), Seq(1));
     let Ok(Outcome::Joined { head: Seq(1), .. }) = f.does(join(ben, club)) else { panic!() };
-    assert_eq!(f.does(Op::Post { from: eve, group: club, body: Body::text("x") }), Err(Refusal::NotMember));
+    assert_eq!(
+        f.does(Op::Post { from: eve, group: club, body: Body::text("x"), stamp: None }),
+        Err(Refusal::NotMember)
+    );
     for n in 2..=5_u64 {
         assert_eq!(f.posts(ben, club, &n.to_string()), Seq(n));
     }

@@ -43,7 +43,7 @@ fn a_receiver_may_want_friends_only() {
     let (ann, ben) = (f.user("ann"), f.shy("ben"));
     assert_eq!(f.writes(ann, ben, "x"), Err(Refusal::NotFriends));
     assert_eq!(f.writes(ben, ben, "note"), Ok((Seq(1), Seq(1))), "oneself is no stranger");
-    f.does(Op::Befriend { from: ben, to: ann, special: false }).unwrap();
+    f.does(Op::Befriend { from: ben, to: ann, special: false, reason: Box::default() }).unwrap();
     assert_eq!(f.writes(ann, ben, "y"), Ok((Seq(1), Seq(2))), "the refused one left no gap");
     f.does(Op::Unfriend { user: ann, friend: ben }).unwrap();
     assert_eq!(f.writes(ann, ben, "z"), Err(Refusal::NotFriends));
@@ -69,8 +69,14 @@ fn an_inbox_is_bounded_by_what_was_not_received() {
         f.writes(ann, ben, "x").unwrap();
     }
     f.does(Op::SetPolicy { user: ann, add: Some(FriendPolicy::Confirm), message: None }).unwrap();
-    f.does(Op::Befriend { from: ben, to: ann, special: false }).unwrap();
-    let answer = Op::AnswerFriend { user: ann, asker: ben, verdict: protocol::Verdict::Reject, special: false };
+    f.does(Op::Befriend { from: ben, to: ann, special: false, reason: Box::default() }).unwrap();
+    let answer = Op::AnswerFriend {
+        user: ann,
+        asker: ben,
+        verdict: protocol::Verdict::Reject,
+        special: false,
+        reason: Box::default(),
+    };
     assert!(matches!(f.does(answer), Ok(Outcome::FriendAnswered { told: Seq(12), .. })));
 }
 
@@ -129,7 +135,7 @@ fn every_kind_of_body_comes_back() {
     let bodies: Vec<Body> =
         kinds.iter().map(|kind| Body { kind: *kind, data: bytes::Bytes::from_static("你好 🦢".as_bytes()) }).collect();
     for body in &bodies {
-        f.does(Op::Private { from: ann, to: ben, body: body.clone(), friends_only: false }).unwrap();
+        f.does(Op::Private { from: ann, to: ben, body: body.clone(), friends_only: false, stamp: None }).unwrap();
     }
     let page = f.reader.history(Conversation::between(ann, ben), None, 9, 9999).unwrap();
     assert_eq!(page.rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), bodies);

@@ -183,7 +183,7 @@ impl Oracle {
                 Ok("asked")
             }
             Step::AnswerJoin(_, group, ..) if self.members[&group].is_empty() => Err(Refusal::NoSuchGroup),
-            Step::AnswerJoin(owner, group, ..) if owner != group => Err(Refusal::NotOwner),
+            Step::AnswerJoin(owner, group, ..) if owner != group => Err(Refusal::NotManager),
             Step::AnswerJoin(_, group, who, yes) => {
                 if !self.waiting.contains(&(group, who)) {
                     return Err(Refusal::NoSuchRequest);
@@ -246,20 +246,24 @@ fn op(step: Step) -> Option<Op> {
     let group = |n: u64| GroupId(1 + n);
     let verdict = |yes| if yes { Verdict::Accept } else { Verdict::Reject };
     Some(match step {
-        Step::Befriend(a, b, special) => Op::Befriend { from: user(a), to: user(b), special },
+        Step::Befriend(a, b, special) => Op::Befriend { from: user(a), to: user(b), special, reason: Box::default() },
         Step::Answer(a, b, yes, special) => {
-            Op::AnswerFriend { user: user(a), asker: user(b), verdict: verdict(yes), special }
+            Op::AnswerFriend { user: user(a), asker: user(b), verdict: verdict(yes), special, reason: Box::default() }
         }
         Step::SetFriend(a, b, special) => Op::SetFriend { user: user(a), friend: user(b), special },
         Step::Write(a, b, friends_only) => {
-            Op::Private { from: user(a), to: user(b), body: Body::text("x"), friends_only }
+            Op::Private { from: user(a), to: user(b), body: Body::text("x"), friends_only, stamp: None }
         }
         Step::Read(a) => Op::Advance { user: user(a), marks: vec![Mark::Inbox(Seq(u64::MAX))] },
         Step::Unfriend(a, b) => Op::Unfriend { user: user(a), friend: user(b) },
-        Step::Join(a, g) => Op::Join { user: user(a), group: group(g) },
-        Step::AnswerJoin(a, g, b, yes) => {
-            Op::AnswerJoin { user: user(a), group: group(g), member: user(b), verdict: verdict(yes) }
-        }
+        Step::Join(a, g) => Op::Join { user: user(a), group: group(g), reason: Box::default() },
+        Step::AnswerJoin(a, g, b, yes) => Op::AnswerJoin {
+            user: user(a),
+            group: group(g),
+            member: user(b),
+            verdict: verdict(yes),
+            reason: Box::default(),
+        },
         Step::Leave(a, g) => Op::Leave { user: user(a), group: group(g) },
         Step::Policy(a, open) => {
             let add = if open { FriendPolicy::Open } else { FriendPolicy::Confirm };
@@ -299,20 +303,20 @@ proptest! {
             let user = UserId(10_000 + n);
             let person = |id: UserId| id.0 - 10_000;
             let friends: Vec<_> =
-                f.reader.friends(user).unwrap().iter().map(|friend| (person(friend.person.id), friend.special)).collect();
+                f.reader.friends(user, false).unwrap().iter().map(|friend| (person(friend.person.id), friend.special)).collect();
             prop_assert_eq!(&friends, &oracle.friends.get(&n).cloned().unwrap_or_default());
             let login = f.login(user);
-            let asking: Vec<_> = login.friend_requests.iter().map(|(by, special)| (n, person(by.id), *special)).collect();
+            let asking: Vec<_> = login.friend_requests.iter().map(|by| (n, person(by.asker.id), by.special)).collect();
             let asked: Vec<_> = oracle.asked.iter().copied().filter(|(asked, ..)| *asked == n).collect();
             prop_assert_eq!(asking, asked);
             let unread = f.reader.inbox_head(user).unwrap().0 - login.inbox_cursor.0;
             prop_assert_eq!(unread, oracle.unread.get(&n).copied().unwrap_or(0));
-            let waiting: BTreeSet<_> = login.join_requests.iter().map(|(g, p)| (g.id.0 - 1, p.id.0 - 10_000)).collect();
+            let waiting: BTreeSet<_> = login.join_requests.iter().map(|(g, p, _)| (g.id.0 - 1, p.id.0 - 10_000)).collect();
             prop_assert_eq!(waiting, oracle.waiting.iter().copied().filter(|(group, _)| *group == n).collect());
         }
         for n in 0..GROUPS {
             let members = f.reader.group_state(GroupId(1 + n)).unwrap().map_or_else(Vec::new, |state| {
-                state.members.iter().map(|p| p.id.0 - 10_000).collect::<Vec<u64>>()
+                state.members.iter().map(|p| p.person.id.0 - 10_000).collect::<Vec<u64>>()
             });
             prop_assert_eq!(&members, &oracle.members[&n]);
         }

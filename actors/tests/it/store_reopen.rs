@@ -11,10 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 fn populated() -> (Fixture, [UserId; 3], GroupId) {
     let mut f = Fixture::with(roomy());
     let (ann, ben, eve) = (f.user("ann"), f.shy("ben"), f.user("eve"));
-    f.does(Op::Befriend { from: ann, to: eve, special: false }).unwrap();
-    f.does(Op::Befriend { from: ann, to: ben, special: false }).unwrap();
+    f.does(Op::Befriend { from: ann, to: eve, special: false, reason: Box::default() }).unwrap();
+    f.does(Op::Befriend { from: ann, to: ben, special: false, reason: Box::default() }).unwrap();
     let club = f.group(ann, "club", JoinPolicy::Approval).group.id;
-    f.does(Op::Join { user: eve, group: club }).unwrap();
+    f.does(Op::Join { user: eve, group: club, reason: Box::default() }).unwrap();
     f.posts(ann, club, "post");
     f.writes(ann, eve, "one").unwrap();
     f.writes(eve, ann, "two").unwrap();
@@ -26,10 +26,10 @@ fn populated() -> (Fixture, [UserId; 3], GroupId) {
 
 fn check(ledger: &Ledger, f: &Fixture, [ann, ben, eve]: [UserId; 3], club: GroupId) {
     let r = ledger.reader();
-    let login = |user| r.login_state(user, f.now, f.settings.friend.request_ttl()).unwrap().unwrap();
+    let login = |user| r.login_state(user, f.now, f.settings.friend.request_ttl(), false).unwrap().unwrap();
     assert_eq!(login(ann).friends.iter().map(|p| p.person.id).collect::<Vec<_>>(), [eve]);
-    assert_eq!(login(ben).friend_requests.iter().map(|(p, _)| p.id).collect::<Vec<_>>(), [ann]);
-    assert_eq!(login(ann).join_requests.iter().map(|(g, p)| (g.id, p.id)).collect::<Vec<_>>(), [(club, eve)]);
+    assert_eq!(login(ben).friend_requests.iter().map(|asking| asking.asker.id).collect::<Vec<_>>(), [ann]);
+    assert_eq!(login(ann).join_requests.iter().map(|(g, p, _)| (g.id, p.id)).collect::<Vec<_>>(), [(club, eve)]);
     assert_eq!((login(eve).inbox_cursor, login(ann).groups[0].cursor), (Seq(1), Seq(1)));
     assert_eq!(login(ben).account.message, MessagePolicy::Friends);
     assert_eq!(r.credentials(ann).unwrap().as_deref(), Some("hash of ann"));
@@ -44,7 +44,7 @@ fn goes_on(ledger: &mut Ledger, now: u64, [ann, _, eve]: [UserId; 3], club: Grou
     let mut stage = |op| ledger.stage(op, now).unwrap();
     let Outcome::Private { seq: Seq(4), inbox: Seq(3), .. } = stage(private(ann, eve, "four")) else { panic!() };
     let Outcome::Posted { seq: Seq(2), .. } =
-        stage(Op::Post { from: ann, group: club, body: protocol::Body::text("again") })
+        stage(Op::Post { from: ann, group: club, body: protocol::Body::text("again"), stamp: None })
     else {
         panic!()
     };
@@ -52,7 +52,7 @@ fn goes_on(ledger: &mut Ledger, now: u64, [ann, _, eve]: [UserId; 3], club: Grou
         panic!()
     };
     assert_eq!(user.id, UserId(10_003));
-    let Outcome::GroupCreated { group } = stage(found(eve, "other", JoinPolicy::Open)) else { panic!() };
+    let Outcome::GroupCreated { group, .. } = stage(found(eve, "other", JoinPolicy::Open)) else { panic!() };
     assert_eq!(group.group.id, GroupId(2));
     ledger.commit(now).unwrap();
 }
@@ -122,13 +122,13 @@ fn the_folder_is_for_its_owner_only() {
 fn a_newer_schema_is_left_alone() {
     let f = Fixture::new();
     let data = f.killed("newer");
-    let families = ["state", "log", "inbox"];
+    let families = ["state", "log", "inbox", "dedup"];
     {
         let db = rocksdb::DB::open_cf(&rocksdb::Options::default(), data.join("db"), families).unwrap();
-        db.put_cf(db.cf_handle("state").unwrap(), [1, 1], [1, 2]).unwrap();
+        db.put_cf(db.cf_handle("state").unwrap(), [1, 1], [1, 3]).unwrap();
     }
     let error = f.open(&data).err().unwrap();
-    assert!(matches!(error, OpenError::TooNew { known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::TooNew { known: 2, .. }), "{error}");
     let data = f.killed("more");
     {
         let mut options = rocksdb::Options::default();

@@ -1,4 +1,4 @@
-//! Any bytes into every dialect of the table, over both kinds of carrier: no panic, nothing kept that should not be, and
+//! Any bytes into every dialect of the table, over every kind of carrier: no panic, nothing kept that should not be, and
 //! the same requests however the bytes are split. The first byte says where they are.
 
 #![no_main]
@@ -13,11 +13,13 @@ fuzz_target!(|bytes: &[u8]| {
     let (front, back) = bytes.split_at(bytes.len() * usize::from(at) / 256);
     for dialect in DIALECTS {
         assert_eq!(hear(dialect, &[bytes]), hear(dialect, &[front, back]), "{}", dialect.name());
-        let mut decoder = dialect.decoder(Carrier::Message, LIMITS);
-        for mut message in [front, back] {
-            let decoded = decoder.decode(&mut message);
-            answer(dialect, &decoded, Carrier::Message);
-            assert!(!decoder.is_midway(), "a message is whole");
+        for carrier in [Carrier::Message, Carrier::Text] {
+            let mut decoder = dialect.decoder(carrier, LIMITS);
+            for mut message in [front, back] {
+                let decoded = decoder.decode(&mut message);
+                answer(dialect, &decoded, carrier);
+                assert!(!decoder.is_midway(), "a message is whole");
+            }
         }
     }
 });

@@ -2,6 +2,7 @@
 //! dialects and links, and the load test all iterate this table. What the languages of JSON objects share is in `json`
 //! (reading one object), `typed` (values of its fields) and `partial` (what has come of a frame).
 
+pub mod binary;
 pub mod framed;
 mod json;
 mod partial;
@@ -11,4 +12,4 @@ mod typed;
 use crate::dialect::Dialect;
 
 /// Every dialect the server speaks.
-pub const DIALECTS: [&dyn Dialect; 2] = [&plain::Plain, &framed::Framed];
+pub const DIALECTS: [&dyn Dialect; 3] = [&plain::Plain, &framed::Framed, &binary::Binary];

@@ -137,6 +137,13 @@ fn check_characters(form: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+/// The same for texts that are shown like names but need not be unique.
+pub(super) fn has_hidden(text: &str) -> bool {
+    let hidden = |error| matches!(error, NameError::Control | NameError::Invisible | NameError::Unassigned);
+    let seen: String = text.chars().filter(|c| !is_selector(*c) && *c != '|').collect();
+    check_selectors(text).is_err() || check_characters(&seen).is_err_and(hidden)
+}
+
 fn check_spaces(form: &str) -> Result<(), NameError> {
     if form.starts_with(' ') || form.ends_with(' ') || form.contains("  ") { Err(NameError::Space) } else { Ok(()) }
 }

@@ -1,7 +1,9 @@
 //! What must hold for every dialect in the table, whatever it looks like on the wire.
 
-use crate::support::{LIMITS, hear, packet};
+use crate::support::{LIMITS, hear, packet, prefixed};
 use proptest::prelude::*;
+use prost::Message;
+use protocol::dialects::binary::packets::{self, Packet, packet::Body as Said};
 use protocol::{Carrier, DIALECTS, Decoded, Dialect, MistakeKind};
 
 /// Frames that the dialect takes, one request each, as messages.
@@ -21,9 +23,36 @@ fn samples(dialect: &dyn Dialect) -> Vec<Vec<u8>> {
             "{\"command\":\"send_file\",\"src\":\"1\",\"dst\":\"2\",\"length\":10000,\"filename\":\"C:\\\\x.txt\"}",
             "{\"command\":\"ping\",\"x\":[{\"y\":[1,2.5,-3,null,true]},{}]}\r\n",
         ],
+        "binary" => return binary_samples(),
         other => panic!("give the dialect {other} its samples"),
     };
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+fn binary_samples() -> Vec<Vec<u8>> {
+    let said = |seq, body| Packet { seq, body: Some(body) }.encode_to_vec();
+    let text = "你好 👋🏽 {[";
+    let message = packets::Message {
+        to: 10_001,
+        length: u32::try_from(text.len()).unwrap(),
+        payload: text.into(),
+        ..packets::Message::default()
+    };
+    let login = packets::Login {
+        who: Some(packets::login::Who::Email("a@b.cn".to_owned())),
+        password: "11\"11}\\".to_owned(),
+        code: String::new(),
+        instance: vec![0; 16].into(),
+    };
+    // A field that this server does not know: number 300, with three bytes.
+    let unknown = b"\xe2\x12\x03abc".to_vec();
+    vec![
+        said(0, Said::Heartbeat(packets::Heartbeat {})),
+        said(1, Said::Login(login)),
+        said(u64::MAX, Said::PrivateMessage(message)),
+        [unknown.clone(), said(7, Said::ListGroups(packets::ListGroups {})), unknown].concat(),
+        said(8, Said::Register(packets::Register { nickname: "明".repeat(1_000), ..packets::Register::default() })),
+    ]
 }
 
 /// The same on a stream.
@@ -36,6 +65,7 @@ fn on_stream(dialect: &dyn Dialect, message: &[u8]) -> Vec<u8> {
     match dialect.name() {
         "plain" => message.to_vec(),
         "framed" => packet(message),
+        "binary" => prefixed(message),
         other => panic!("say how the dialect {other} frames"),
     }
 }
@@ -46,6 +76,7 @@ fn endless(dialect: &dyn Dialect) -> (&'static [u8], u8) {
         "plain" => (br#"{"cmd":"private_chat","user_from":"a","user_to":"b","text":""#, b'a'),
         // 65,537 bytes, one more than is taken.
         "framed" => (&[1, 0, 1, 0, b'{'], b' '),
+        "binary" => (&[0, 1, 0, 1, 0x0a], 0),
         other => panic!("give the dialect {other} an endless frame"),
     }
 }
@@ -175,6 +206,11 @@ fn near_misses() -> impl Strategy<Value = Vec<u8>> {
             "{\"cmd\":\"offline\",\"user\":\"a\"};",
             "\u{12}\0\0\0{\"command\":\"ping\"}",
             "\u{12}\0\0",
+            "\0\0\0\u{2}\u{52}\0",
+            "\0\0\0\u{4}\u{8}\u{7}\u{52}\0",
+            "\0\0\0\u{6}\u{7a}\u{4}",
+            "\u{8}\u{1}",
+            "\u{72}\0",
             "\0\0\0\0",
             "\u{2}\0\0\0{}",
             "\u{1b}\0\0\0",
@@ -191,8 +227,10 @@ proptest! {
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         for dialect in DIALECTS {
             hear(dialect, [bytes.as_slice()]);
-            let mut decoder = dialect.decoder(Carrier::Message, LIMITS);
-            let _ = decoder.decode(&mut bytes.as_slice());
+            for carrier in [Carrier::Message, Carrier::Text] {
+                let mut decoder = dialect.decoder(carrier, LIMITS);
+                let _ = decoder.decode(&mut bytes.as_slice());
+            }
         }
     }
 

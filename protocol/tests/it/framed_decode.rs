@@ -251,17 +251,23 @@ fn words_numbers_and_fields_have_their_meaning() {
     let command = |json: &str| request(json).command;
     assert_eq!(
         command(r#"{"command":"add_friend","src":"1","dst":"2"}"#),
-        Command::AddFriend { friend: id(2), special: false }
+        Command::AddFriend { reason: Box::default(), friend: id(2), special: false }
     );
     let answer = r#"{"command":"add_friend_confirm","src":"1","dst":"2","status":"1","message":"reject"}"#;
     let Request { claim, command: answered, .. } = request(answer);
     assert_eq!(claim, Some(id(2)), "whoever was asked");
-    assert_eq!(answered, Command::AnswerFriend { asker: id(1), verdict: Verdict::Reject, special: true });
+    assert_eq!(
+        answered,
+        Command::AnswerFriend { reason: Box::default(), asker: id(1), verdict: Verdict::Reject, special: true }
+    );
     let answer = r#"{"command":"join_group_confirm","src":"1","dst":"2","groupname":"Ｇ","message":"confirm_two_way"}"#;
     let Request { claim, command: answered, .. } = request(answer);
     assert_eq!(claim, Some(id(2)), "the owner");
     let group = WhichGroup::Name(NameKey::of("g"));
-    assert_eq!(answered, Command::AnswerJoin { group: group.clone(), member: id(1), verdict: Verdict::Accept });
+    assert_eq!(
+        answered,
+        Command::AnswerJoin { reason: Box::default(), group: group.clone(), member: id(1), verdict: Verdict::Accept }
+    );
     assert_eq!(
         command(r#"{"command":"change_status","dst":"2","status":"0"}"#),
         Command::SetFriend { friend: id(2), special: false }
@@ -276,7 +282,7 @@ fn words_numbers_and_fields_have_their_meaning() {
     );
     assert_eq!(
         command(r#"{"command":"create_group","groupname":"G","join":"open"}"#),
-        Command::CreateGroup { name: "G".to_owned(), join: Some(JoinPolicy::Open) }
+        Command::CreateGroup { about: Box::default(), name: Some("G".to_owned()), join: Some(JoinPolicy::Open) }
     );
     assert_eq!(
         command(r#"{"command":"history","groupname":"G","before":7,"limit":"99999999999"}"#),
@@ -285,7 +291,10 @@ fn words_numbers_and_fields_have_their_meaning() {
     for (length, as_text) in [("7", false), ("\"7\"", true)] {
         let json = format!(r#"{{"command":"send_file","dst":"2","length":{length},"filename":"/a/b"}}"#);
         let name = "/a/b".to_owned();
-        assert_eq!(command(&json), Command::OfferFile { to: id(2), length: FileLength { bytes: 7, as_text }, name });
+        assert_eq!(
+            command(&json),
+            Command::OfferFile { hash: None, to: id(2), length: FileLength { bytes: 7, as_text }, name }
+        );
     }
     for json in [
         r#"{"command":"find_user","username":"a","id":"1"}"#,

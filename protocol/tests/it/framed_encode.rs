@@ -1,10 +1,11 @@
 //! What `framed` says beyond the document: consent, lists, groups, files, and a word for everything that goes wrong.
 
-use crate::support::{bodies, framed, friend, group, person};
+use crate::support::{bodies, framed, friend, group, info, member, person};
 use bytes::Bytes;
 use protocol::{
     Body, BodyKind, Carrier, ClosingReason, Correspondent, Door, Event, FileLength, FriendPolicy, MessagePolicy,
-    Mistake, MistakeKind, NameError, PastMessage, Refusal, Reply, RequestId, Seq, TransferEnd, UserId, Verb,
+    Mistake, MistakeKind, NameError, PastMessage, Refusal, Reply, RequestId, Seq, TransferEnd, TransferId, UserId,
+    Verb,
 };
 
 #[track_caller]
@@ -17,7 +18,7 @@ fn says(reply: &Reply, expected: &[&str]) {
 #[track_caller]
 fn tells(event: &Event, expected: &[&str]) {
     for carrier in [Carrier::Stream, Carrier::Message] {
-        assert_eq!(bodies(&framed().event(event, carrier)), expected);
+        assert_eq!(bodies(&framed().event(event, None, carrier)), expected);
     }
 }
 
@@ -41,17 +42,20 @@ fn friends_beyond_the_document() {
     let (a, b) = (person(10_000, "小明"), person(10_001, "小花"));
     let added = r#"{"command":"friend_added","id":"10001","username":"小花"}"#;
     says(
-        &Reply::FriendAdded { friend: b.clone() },
+        &Reply::FriendAdded { profile: None, friend: b.clone() },
         &[r#"{"command":"add_friend_return","status":"success"}"#, CONFIRMED, added],
     );
-    says(&Reply::FriendAnswered { asker: b.clone(), accepted: true }, &[CONFIRMED, added]);
     says(
-        &Reply::FriendAnswered { asker: b.clone(), accepted: false },
+        &Reply::FriendAnswered { me: UserId(10_000), profile: None, asker: b.clone(), accepted: true },
+        &[CONFIRMED, added],
+    );
+    says(
+        &Reply::FriendAnswered { me: UserId(10_000), profile: None, asker: b.clone(), accepted: false },
         &[r#"{"command":"add_friend_confirm_return","status":"success","message":"reject"}"#],
     );
-    tells(&Event::FriendAdded { friend: b.clone() }, &[CONFIRMED, added]);
+    tells(&Event::FriendAdded { profile: None, to: UserId(10_000), friend: b.clone() }, &[CONFIRMED, added]);
     tells(
-        &Event::FriendRejected { friend: b.clone() },
+        &Event::FriendRejected { reason: Box::default(), to: UserId(10_000), friend: b.clone() },
         &[
             r#"{"command":"add_friend_confirm_return","status":"fail","detail":"rejected","datail":"rejected"}"#,
             r#"{"command":"friend_rejected","id":"10001","username":"小花"}"#,
@@ -88,7 +92,7 @@ fn friends_beyond_the_document() {
         ],
     );
     says(
-        &Reply::UserFound { person: a },
+        &Reply::UserFound { person: a, email: None },
         &[r#"{"command":"find_user_return","status":"success","id":"10000","username":"小明"}"#],
     );
 }
@@ -106,8 +110,8 @@ fn accounts_and_groups() {
     let of_group = |command: &str, more: &str| {
         format!(r#"{{"command":"{command}","status":"success","group":"7","groupname":"学习"{more}}}"#)
     };
-    says(&Reply::GroupCreated { group: g.clone() }, &[&of_group("create_group_return", "")]);
-    says(&Reply::Joined { group: g.clone() }, &[&of_group("join_group_return", "")]);
+    says(&Reply::GroupCreated { info: info(&g), group: g.clone() }, &[&of_group("create_group_return", "")]);
+    says(&Reply::Joined { me: UserId(10_000), group: g.clone() }, &[&of_group("join_group_return", "")]);
     says(
         &Reply::JoinRequested { group: g.clone() },
         &[&of_group("join_group_return", r#","message":"confirm_one_way""#)],
@@ -119,15 +123,18 @@ fn accounts_and_groups() {
         );
         says(&Reply::JoinAnswered { group: g.clone(), member: a.clone(), accepted }, &[&expected]);
     }
-    tells(&Event::JoinAnswered { group: g.clone(), accepted: true }, &[&of_group("join_group_confirm_return", "")]);
     tells(
-        &Event::JoinAnswered { group: g.clone(), accepted: false },
+        &Event::JoinAnswered { reason: Box::default(), to: UserId(10_000), group: g.clone(), accepted: true },
+        &[&of_group("join_group_confirm_return", "")],
+    );
+    tells(
+        &Event::JoinAnswered { reason: Box::default(), to: UserId(10_000), group: g.clone(), accepted: false },
         &[
             r#"{"command":"join_group_confirm_return","status":"fail","group":"7","groupname":"学习","detail":"rejected"}"#,
         ],
     );
     tells(
-        &Event::JoinRequested { group: g.clone(), asker: a.clone() },
+        &Event::JoinRequested { reason: Box::default(), group: g.clone(), asker: a.clone() },
         &[
             r#"{"command":"join_group","src":"10000","username":"小明","group":"7","groupname":"学习","message":"confirm_one_way"}"#,
         ],
@@ -139,7 +146,7 @@ fn accounts_and_groups() {
         ],
     );
     says(
-        &Reply::Members { group: g.clone(), members: vec![a.clone()] },
+        &Reply::Members { group: g.clone(), members: vec![member(&a)] },
         &[
             r#"{"command":"list_member_return","status":"success","group":"7","groupname":"学习","members":[{"id":"10000","username":"小明"}]}"#,
         ],
@@ -202,7 +209,7 @@ fn history_and_files() {
     }
     for (end, word) in [(TransferEnd::TimedOut, "timeout"), (TransferEnd::Broken, "broken")] {
         let expected = format!(r#"{{"command":"file_end","status":"fail","detail":"{word}"}}"#);
-        tells(&Event::TransferFailed { end }, &[&expected]);
+        tells(&Event::TransferFailed { bytes: 0, transfer: TransferId(1), end }, &[&expected]);
     }
     assert_eq!(UserId(10_001), b.id);
 }
@@ -330,7 +337,7 @@ fn the_last_word_has_a_reason() {
         (ClosingReason::TooManyConnections, "too many connections"),
         (ClosingReason::Fault, "server error"),
     ] {
-        let said = bodies(&framed().event(&Event::Closing { reason }, Carrier::Stream)).remove(0);
+        let said = bodies(&framed().event(&Event::Closing { reason }, None, Carrier::Stream)).remove(0);
         assert!(said.starts_with(&format!(r#"{{"command":"return","status":"fail","detail":"{word}""#)), "{said}");
         assert!(PAGE.contains(&format!("`{word}`")), "{word} is not in docs/framed.md");
     }

@@ -1,6 +1,6 @@
 //! That no packet on a stream is longer than the document's buffer, and that what is told in parts is told whole.
 
-use crate::support::{bodies, framed, hear_packet, person};
+use crate::support::{bodies, framed, hear_packet, member, person};
 use proptest::prelude::*;
 use protocol::{
     Body, Carrier, Command, Correspondent, Door, Event, FileLength, Friend, GroupId, GroupRef, Mistake, MistakeKind,
@@ -43,7 +43,7 @@ fn said(reply: &Reply) -> Vec<Value> {
 }
 
 fn told(event: &Event) -> Vec<Value> {
-    parts(|carrier| bodies(&framed().event(event, carrier)))
+    parts(|carrier| bodies(&framed().event(event, None, carrier)))
 }
 
 fn entries(objects: &[Value], key: &str) -> Vec<Value> {
@@ -91,7 +91,7 @@ proptest! {
     ) {
         let friends: Vec<Friend> = others
             .iter()
-            .map(|(person, online, special)| Friend { person: person.clone(), online: *online, special: *special })
+            .map(|(person, online, special)| Friend { nickname: Box::default(), remark: Box::default(), person: person.clone(), online: *online, special: *special })
             .collect();
         let objects = said(&Reply::Friends { me: me.clone(), friends: friends.clone() });
         let listed = entries(&objects, "friends");
@@ -104,7 +104,7 @@ proptest! {
         let listed = entries(&said(&Reply::Presence { me, friends: friends.clone() }), "friends");
         prop_assert!(listed.iter().map(|entry| entry["online"] == "1").eq(friends.iter().map(|friend| friend.online)));
         let members: Vec<Person> = friends.into_iter().map(|friend| friend.person).collect();
-        let listed = entries(&said(&Reply::Members { group, members: members.clone() }), "members");
+        let listed = entries(&said(&Reply::Members { group, members: members.iter().map(member).collect() }), "members");
         let listed: Vec<&str> = listed.iter().map(|entry| entry["username"].as_str().unwrap()).collect();
         prop_assert_eq!(listed, members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>());
         let listed = entries(&said(&Reply::Groups(all_groups.clone())), "groups");

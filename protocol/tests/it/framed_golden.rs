@@ -3,7 +3,7 @@
 
 use crate::support::{bodies, framed, hear_packet, person};
 use protocol::{
-    Body, Carrier, Command, Event, Friend, Refusal, Reply, Request, RequestId, Roster, Secret, Seq, UserId, Verb,
+    Body, Carrier, Command, Event, Friend, Name, Refusal, Reply, Request, RequestId, Roster, Secret, Seq, UserId, Verb,
     Verdict, Who,
 };
 
@@ -71,7 +71,8 @@ fn exchanges() -> Vec<Exchange> {
     let by = |who| Some(id(who));
     let secret = |text: &str| Secret::new(text.to_owned());
     let refused = |verb, refusal| Reply::Refused { verb, refusal, about: Some("10001".into()) };
-    let friend = |person, special| Friend { person, online: true, special };
+    let friend =
+        |person, special| Friend { nickname: Box::default(), remark: Box::default(), person, online: true, special };
     vec![
         Asks(
             r#"{"command":"logon","username":"小明","password":"11111"}"#,
@@ -79,7 +80,7 @@ fn exchanges() -> Vec<Exchange> {
             Command::Register { name: "小明".to_owned(), password: secret("11111") },
         ),
         Replies(
-            Reply::Registered { id: UserId(10_000) },
+            Reply::Registered { name: Name::from_stored("x"), id: UserId(10_000) },
             r#"{"command":"logon_return","status":"success","id":"10000"}"#,
         ),
         Replies(
@@ -89,15 +90,21 @@ fn exchanges() -> Vec<Exchange> {
         Asks(
             r#"{"command":"login","id":"10001","password":"22222"}"#,
             None,
-            Command::Login { who: id(10_001), password: secret("22222") },
+            Command::Login { code: None, instance: None, who: id(10_001), password: secret("22222") },
         ),
         Asks(
             r#"{"command":"login","id":"10000","password":"password"}"#,
             None,
-            Command::Login { who: id(10_000), password: secret("password") },
+            Command::Login { code: None, instance: None, who: id(10_000), password: secret("password") },
         ),
         Replies(
-            Reply::LoggedIn(Box::new(Roster { me: a.clone(), friends: vec![], groups: vec![] })),
+            Reply::LoggedIn(Box::new(Roster {
+                profile: None,
+                terms: None,
+                me: a.clone(),
+                friends: vec![],
+                groups: vec![],
+            })),
             r#"{"command":"login_return","status":"success","username":"小明"}"#,
         ),
         Replies(
@@ -108,20 +115,28 @@ fn exchanges() -> Vec<Exchange> {
         Asks(
             r#"{"command":"add_friend","src":"10000","dst":"10001","status":"1"}"#,
             by(10_000),
-            Command::AddFriend { friend: id(10_001), special: true },
+            Command::AddFriend { reason: Box::default(), friend: id(10_001), special: true },
         ),
-        Replies(Reply::FriendRequested { friend: b.clone() }, r#"{"command":"add_friend_return","status":"success"}"#),
+        Replies(
+            Reply::FriendRequested { me: UserId(10_000), friend: b.clone() },
+            r#"{"command":"add_friend_return","status":"success"}"#,
+        ),
         Tells(
-            Event::FriendRequested { asker: a.clone(), to: UserId(10_001), special: true },
+            Event::FriendRequested { reason: Box::default(), asker: a.clone(), to: UserId(10_001), special: true },
             r#"{"command":"add_friend","src":"10000","dst":"10001","status":"1","message":"confirm_one_way"}"#,
         ),
         Asks(
             r#"{"command":"add_friend_confirm","src":"10000","dst":"10001","status":"0","message":"confirm_two_way"}"#,
             by(10_001),
-            Command::AnswerFriend { asker: id(10_000), verdict: Verdict::Accept, special: false },
+            Command::AnswerFriend {
+                reason: Box::default(),
+                asker: id(10_000),
+                verdict: Verdict::Accept,
+                special: false,
+            },
         ),
         Replies(
-            Reply::FriendAnswered { asker: a.clone(), accepted: true },
+            Reply::FriendAnswered { me: UserId(10_000), profile: None, asker: a.clone(), accepted: true },
             r#"{"command":"add_friend_confirm_return","status":"success"}"#,
         ),
         Asks(r#"{"command":"list_friend","id":"10000"}"#, by(10_000), Command::ListFriends),
@@ -140,7 +155,12 @@ fn exchanges() -> Vec<Exchange> {
         Asks(
             r#"{"command":"send_message","src":"10000","dst":"10001","message":"hello"}"#,
             by(10_000),
-            Command::SendPrivate { to: id(10_001), as_written: "10001".into(), body: Body::text("hello") },
+            Command::SendPrivate {
+                number: None,
+                to: id(10_001),
+                as_written: "10001".into(),
+                body: Body::text("hello"),
+            },
         ),
         Replies(
             Reply::Sent { verb: Verb::SendPrivate, seq: Seq(1), at_ms: 1 },
@@ -173,7 +193,7 @@ fn each_packet_of_the_document_in_its_order() {
             Exchange::More(reply, packet, more) => {
                 (framed().reply(RequestId(0), &reply, Carrier::Stream), packet, Some(more))
             }
-            Exchange::Tells(event, packet) => (framed().event(&event, Carrier::Stream), packet, None),
+            Exchange::Tells(event, packet) => (framed().event(&event, None, Carrier::Stream), packet, None),
         };
         assert!(is_of(packet, template), "{packet} is not {template}");
         let expected = more.map_or(packet.to_owned(), |more| format!("{}{more}", packet.trim_end_matches('}')));

@@ -24,7 +24,7 @@ fn objects_may_be_separated_by_anything_clients_use() {
 #[test]
 fn qt_writes_indented_objects_with_sorted_keys() {
     let text = "{\n    \"cmd\": \"private_chat\",\n    \"text\": \"a } \\\" { b\\\\\",\n    \"user_from\": \"小明\",\n    \"user_to\": \"小花\"\n}\n";
-    let Command::SendPrivate { to, as_written, body } = request(text).command else { panic!("{text}") };
+    let Command::SendPrivate { to, as_written, body, .. } = request(text).command else { panic!("{text}") };
     assert_eq!((to, &*as_written, body.as_text()), (who("小花"), "小花", Some("a } \" { b\\")));
 }
 
@@ -316,11 +316,16 @@ fn words_numbers_and_fields_have_their_meaning() {
     );
     assert_eq!(
         request(r#"{"cmd":"create_group","user":"a","group":"G","join":"approval"}"#).command,
-        Command::CreateGroup { name: "G".to_owned(), join: Some(JoinPolicy::Approval) }
+        Command::CreateGroup { about: Box::default(), name: Some("G".to_owned()), join: Some(JoinPolicy::Approval) }
     );
     assert_eq!(
         request(r#"{"cmd":"add_group_answer","user":"o","member":"a","group":"g","result":"reject"}"#).command,
-        Command::AnswerJoin { group: WhichGroup::Name(NameKey::of("g")), member: who("a"), verdict: Verdict::Reject }
+        Command::AnswerJoin {
+            reason: Box::default(),
+            group: WhichGroup::Name(NameKey::of("g")),
+            member: who("a"),
+            verdict: Verdict::Reject
+        }
     );
     assert_eq!(
         request(r#"{"cmd":"get_history","group":"G","before":7,"limit":"99999999999"}"#).command,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use protocol::{
     Body, BodyKind, Carrier, ClosingReason, Correspondent, Door, Event, FileLength, FriendPolicy, MessagePolicy,
-    Mistake, MistakeKind, NameError, PastMessage, Refusal, Reply, RequestId, Roster, Seq, TransferEnd, UserId, Verb,
+    Mistake, MistakeKind, NameError, PastMessage, Refusal, Reply, RequestId, Roster, Seq, TransferEnd, TransferId,
+    UserId, Verb,
 };
 
 #[track_caller]
@@ -18,7 +19,7 @@ fn says(reply: &Reply, expected: &str) {
 
 #[track_caller]
 fn tells(event: &Event, expected: &str) {
-    let frames = plain().event(event, Carrier::Stream);
+    let frames = plain().event(event, None, Carrier::Stream);
     let wire: Vec<&[u8]> = frames.iter().map(|frame| &frame.wire()[..]).collect();
     assert_eq!(String::from_utf8_lossy(&wire.concat()), format!("{expected}\n"));
 }
@@ -29,16 +30,25 @@ fn replies_beyond_the_document() {
     let (g, h) = (group(1, "学习"), group(2, "h"));
     assert!(plain().reply(RequestId(0), &Reply::LoggedOut, Carrier::Stream).is_empty());
     let friends = vec![friend(&b, true), friend(&c, false)];
-    let roster = Roster { me: a.clone(), friends: friends.clone(), groups: vec![g.clone(), h.clone()] };
+    let roster = Roster {
+        profile: None,
+        terms: None,
+        me: a.clone(),
+        friends: friends.clone(),
+        groups: vec![g.clone(), h.clone()],
+    };
     says(
         &Reply::LoggedIn(Box::new(roster)),
         r#"{"cmd":"login_reply","result":"success","friend":"b|小华","group":"学习|h","id":"10000"}"#,
     );
     says(&Reply::Pong, r#"{"cmd":"ping_reply","result":"success"}"#);
-    says(&Reply::FriendRequested { friend: b.clone() }, r#"{"cmd":"add_reply","result":"request_sent","friend":"b"}"#);
+    says(
+        &Reply::FriendRequested { me: UserId(10_000), friend: b.clone() },
+        r#"{"cmd":"add_reply","result":"request_sent","friend":"b"}"#,
+    );
     for accepted in [true, false] {
         says(
-            &Reply::FriendAnswered { asker: b.clone(), accepted },
+            &Reply::FriendAnswered { me: UserId(10_000), profile: None, asker: b.clone(), accepted },
             r#"{"cmd":"add_answer_reply","result":"success","friend":"b"}"#,
         );
         says(
@@ -58,7 +68,7 @@ fn replies_beyond_the_document() {
         r#"{"cmd":"get_friend_reply","result":"success","friend":"","online":""}"#,
     );
     says(
-        &Reply::UserFound { person: b.clone() },
+        &Reply::UserFound { person: b.clone(), email: None },
         r#"{"cmd":"find_user_reply","result":"success","friend":"b","id":"10001"}"#,
     );
     says(
@@ -108,24 +118,30 @@ fn replies_beyond_the_document() {
 fn events_beyond_the_document() {
     let (a, g) = (person(10_000, "小明"), group(1, "学习"));
     tells(
-        &Event::FriendRequested { asker: a.clone(), to: UserId(10_001), special: false },
+        &Event::FriendRequested { reason: Box::default(), asker: a.clone(), to: UserId(10_001), special: false },
         r#"{"cmd":"add_request","friend":"小明"}"#,
     );
-    tells(&Event::FriendRejected { friend: a.clone() }, r#"{"cmd":"add_rejected","friend":"小明"}"#);
+    tells(
+        &Event::FriendRejected { reason: Box::default(), to: UserId(10_000), friend: a.clone() },
+        r#"{"cmd":"add_rejected","friend":"小明"}"#,
+    );
     tells(&Event::FriendRemoved { friend: a.clone() }, r#"{"cmd":"friend_removed","friend":"小明"}"#);
     tells(
-        &Event::JoinRequested { group: g.clone(), asker: a.clone() },
+        &Event::JoinRequested { reason: Box::default(), group: g.clone(), asker: a.clone() },
         r#"{"cmd":"add_group_request","user":"小明","group":"学习"}"#,
     );
     tells(
-        &Event::JoinAnswered { group: g.clone(), accepted: true },
+        &Event::JoinAnswered { reason: Box::default(), to: UserId(10_000), group: g.clone(), accepted: true },
         r#"{"cmd":"add_group_reply","result":"success","group":"学习"}"#,
     );
     tells(
-        &Event::JoinAnswered { group: g.clone(), accepted: false },
+        &Event::JoinAnswered { reason: Box::default(), to: UserId(10_000), group: g.clone(), accepted: false },
         r#"{"cmd":"add_group_reply","result":"rejected","group":"学习"}"#,
     );
-    tells(&Event::TransferFailed { end: TransferEnd::Broken }, r#"{"cmd":"send_file_reply","result":"broken"}"#);
+    tells(
+        &Event::TransferFailed { bytes: 0, transfer: TransferId(1), end: TransferEnd::Broken },
+        r#"{"cmd":"send_file_reply","result":"broken"}"#,
+    );
     let posted = |kind| Event::Posted {
         from: a.clone(),
         group: g.clone(),
@@ -147,7 +163,7 @@ fn events_beyond_the_document() {
         (ClosingReason::TooManyConnections, "too_many_connections"),
         (ClosingReason::Fault, "internal"),
     ] {
-        let frame = plain().event(&Event::Closing { reason }, Carrier::Stream).remove(0);
+        let frame = plain().event(&Event::Closing { reason }, None, Carrier::Stream).remove(0);
         let object: serde_json::Value = serde_json::from_slice(frame.wire()).unwrap();
         assert!(object["cmd"] == "error" && object["result"] == word && object["detail"].is_string(), "{object}");
     }
@@ -258,7 +274,7 @@ proptest! {
     fn any_text_is_one_line_and_comes_back(text in any::<String>()) {
         let (from, to) = (person(10_000, "小明"), person(10_001, "b"));
         let event = Event::Private { from, to, seq: Seq(1), at_ms: 1, body: Body::text(text.clone()) };
-        let frame = plain().event(&event, Carrier::Stream).remove(0);
+        let frame = plain().event(&event, None, Carrier::Stream).remove(0);
         let (end, object) = frame.wire().split_last().unwrap();
         prop_assert_eq!(*end, b'\n');
         prop_assert!(!object.iter().any(|byte| *byte < 0x20), "control characters are escaped");

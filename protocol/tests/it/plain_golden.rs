@@ -1,10 +1,10 @@
 //! Every exchange of the document, `plain.txt` beside this file: each line that a client sends is decoded, each line
 //! that the server sends is written byte for byte (in compact form, as is said in docs/plain.md).
 
-use crate::support::{group, hear, person, plain, request};
+use crate::support::{group, hear, info, member, person, plain, request};
 use protocol::{
-    Body, Carrier, Command, Door, Event, FileLength, NameKey, Refusal, Reply, Request, RequestId, Roster, Secret, Seq,
-    TransferEnd, UserId, Verb, WhichGroup, Who,
+    Body, Carrier, Command, Door, Event, FileLength, Name, NameKey, Refusal, Reply, Request, RequestId, Roster, Secret,
+    Seq, TransferEnd, TransferId, UserId, Verb, WhichGroup, Who,
 };
 
 const DOCUMENT: &str = include_str!("plain.txt");
@@ -30,28 +30,37 @@ fn asked() -> Vec<(&'static str, Option<Who>, Command)> {
         (
             r#"{"cmd":"login","user":"小明","password":"11111"};"#,
             None,
-            Command::Login { who: who("小明"), password: secret() },
+            Command::Login { code: None, instance: None, who: who("小明"), password: secret() },
         ),
         (
             r#"{"cmd":"add", "user":"小明", "friend":"小华"};"#,
             ming(),
-            Command::AddFriend { friend: who("小华"), special: false },
+            Command::AddFriend { reason: Box::default(), friend: who("小华"), special: false },
         ),
         (
             r#"{"cmd":"create_group", "user":"小明", "group":"学习"};"#,
             ming(),
-            Command::CreateGroup { name: "学习".to_owned(), join: None },
+            Command::CreateGroup { about: Box::default(), name: Some("学习".to_owned()), join: None },
         ),
-        (r#"{"cmd":"add_group", "user":"小明", "group":"学习"};"#, ming(), Command::JoinGroup { group: which("学习") }),
+        (
+            r#"{"cmd":"add_group", "user":"小明", "group":"学习"};"#,
+            ming(),
+            Command::JoinGroup { reason: Box::default(), group: which("学习") },
+        ),
         (
             r#"{"cmd":"private_chat","user_from":"小明","user_to":"小花","text":"hello"};"#,
             ming(),
-            Command::SendPrivate { to: who("小花"), as_written: "小花".into(), body: Body::text("hello") },
+            Command::SendPrivate {
+                number: None,
+                to: who("小花"),
+                as_written: "小花".into(),
+                body: Body::text("hello"),
+            },
         ),
         (
             r#"{"cmd":"group_chat","user":"小明","group":"交流群","text":"hello"}"#,
             ming(),
-            Command::Post { group: which("交流群"), body: Body::text("hello") },
+            Command::Post { number: None, group: which("交流群"), body: Body::text("hello") },
         ),
         (r#"{"cmd":"get_group_member","group":"交流群"};"#, None, Command::ListMembers { group: which("交流群") }),
         (r#"{"cmd":"offline","user":"小明"};"#, ming(), Command::Logout),
@@ -59,6 +68,7 @@ fn asked() -> Vec<(&'static str, Option<Who>, Command)> {
             r#"{"cmd":"send_file","from_user":"小明", "to_user":"小李","length":"10000", "filename":"xxx.txt"};"#,
             ming(),
             Command::OfferFile {
+                hash: None,
                 to: who("小李"),
                 length: FileLength { bytes: 10_000, as_text: true },
                 name: "xxx.txt".to_owned(),
@@ -74,7 +84,10 @@ fn said() -> Vec<(&'static str, Says)> {
     let (study, talk) = (group(1, "学习"), group(2, "交流群"));
     let length = FileLength { bytes: 10_000, as_text: true };
     vec![
-        (r#"{"cmd":"register_reply","result":"success"}"#, Says::Reply(Reply::Registered { id: UserId(10_000) })),
+        (
+            r#"{"cmd":"register_reply","result":"success"}"#,
+            Says::Reply(Reply::Registered { name: Name::from_stored("x"), id: UserId(10_000) }),
+        ),
         (r#"{"cmd":"login_reply","result":"user_not_exist"}"#, refused(Verb::Login, Refusal::NoSuchUser)),
         (r#"{"cmd":"login_reply","result":"password_error"}"#, refused(Verb::Login, Refusal::WrongPassword)),
         (r#"{"cmd":"friend_login", "friend":"小明"}"#, Says::Event(Event::FriendOnline { friend: ming.clone() })),
@@ -82,19 +95,22 @@ fn said() -> Vec<(&'static str, Says)> {
         (r#"{"cmd":"add_reply", "result":"already_friend"}"#, refused(Verb::AddFriend, Refusal::AlreadyFriends)),
         (
             r#"{"cmd":"add_reply", "result":"success", "friend":"小华"}"#,
-            Says::Reply(Reply::FriendAdded { friend: hua }),
+            Says::Reply(Reply::FriendAdded { profile: None, friend: hua }),
         ),
-        (r#"{"cmd":"add_friend_reply", "result":"小明"}"#, Says::Event(Event::FriendAdded { friend: ming.clone() })),
+        (
+            r#"{"cmd":"add_friend_reply", "result":"小明"}"#,
+            Says::Event(Event::FriendAdded { profile: None, to: UserId(10_000), friend: ming.clone() }),
+        ),
         (r#"{"cmd":"create_group_reply", "result":"group_exist"}"#, refused(Verb::CreateGroup, Refusal::GroupExists)),
         (
             r#"{"cmd":"create_group_reply", "result":"success","group":"学习"}"#,
-            Says::Reply(Reply::GroupCreated { group: study.clone() }),
+            Says::Reply(Reply::GroupCreated { info: info(&study), group: study.clone() }),
         ),
         (r#"{"cmd":"add_group_reply", "result":"group_not_exist"}"#, refused(Verb::JoinGroup, Refusal::NoSuchGroup)),
         (r#"{"cmd":"add_group_reply", "result":"user_in_group"}"#, refused(Verb::JoinGroup, Refusal::AlreadyMember)),
         (
             r#"{"cmd":"add_group_reply", "result":"success","group":"学习"}"#,
-            Says::Reply(Reply::Joined { group: study }),
+            Says::Reply(Reply::Joined { me: UserId(10_000), group: study }),
         ),
         (r#"{"cmd":"private_chat_reply","result":"offline"}"#, refused(Verb::SendPrivate, Refusal::Offline)),
         (
@@ -128,14 +144,15 @@ fn said() -> Vec<(&'static str, Says)> {
         (
             r#"{"cmd":"get_group_member_reply","member":"小李|小张", "group":"交流群"}"#,
             Says::Reply(Reply::Members {
-                group: talk, members: vec![person(10_003, "小李"), person(10_004, "小张")]
+                group: talk,
+                members: vec![member(&person(10_003, "小李")), member(&person(10_004, "小张"))],
             }),
         ),
         (r#"{"cmd":"friend_offline","friend":"小明"}"#, Says::Event(Event::FriendOffline { friend: ming.clone() })),
         (r#"{"cmd":"send_file_reply","result":"offline"}"#, refused(Verb::OfferFile, Refusal::Offline)),
         (
             r#"{"cmd":"send_file_reply", "result":"timeout"}"#,
-            Says::Event(Event::TransferFailed { end: TransferEnd::TimedOut }),
+            Says::Event(Event::TransferFailed { bytes: 0, transfer: TransferId(1), end: TransferEnd::TimedOut }),
         ),
         // The rest is in the document with less in it: what is added is said in docs/plain.md.
         (
@@ -148,7 +165,14 @@ fn said() -> Vec<(&'static str, Says)> {
         (
             r#"{"cmd":"login_reply","result":"success"}"#,
             Says::More(
-                Reply::LoggedIn(Box::new(Roster { me: ming.clone(), friends: vec![], groups: vec![] })).into(),
+                Reply::LoggedIn(Box::new(Roster {
+                    profile: None,
+                    terms: None,
+                    me: ming.clone(),
+                    friends: vec![],
+                    groups: vec![],
+                }))
+                .into(),
                 r#","friend":"","group":"","id":"10000"}"#,
             ),
         ),
@@ -199,7 +223,7 @@ impl From<Event> for Box<Says> {
 fn written(says: &Says) -> String {
     let frame = match says {
         Says::Reply(reply) => plain().reply(RequestId(0), reply, Carrier::Stream).remove(0),
-        Says::Event(event) => plain().event(event, Carrier::Stream).remove(0),
+        Says::Event(event) => plain().event(event, None, Carrier::Stream).remove(0),
         Says::More(says, _) => return written(says),
     };
     assert_eq!(frame.wire().len(), frame.body().len() + 1, "one newline ends it");

@@ -1,8 +1,10 @@
 //! What the tests share: feeding bytes to a decoder, and people and groups to talk about.
 
+use prost::Message;
+use protocol::dialects::binary::packets::Packet;
 use protocol::{
-    Carrier, Decoded, Dialect, DialectId, Frame, Friend, GroupId, GroupRef, Limits, Mistake, MistakeKind, Name, Person,
-    Request, Style, UserId,
+    Carrier, Decoded, Dialect, DialectId, Frame, Friend, GroupAbout, GroupId, GroupInfo, GroupRef, JoinPolicy, Limits,
+    Member, Mistake, MistakeKind, Name, Person, Request, Role, Style, UserId,
 };
 
 pub const LIMITS: Limits = Limits { frame_bytes: 65_536, depth: 16, fields: 64 };
@@ -99,5 +101,78 @@ pub fn group(id: u64, name: &str) -> GroupRef {
 }
 
 pub fn friend(person: &Person, online: bool) -> Friend {
-    Friend { person: person.clone(), online, special: false }
+    Friend { person: person.clone(), online, special: false, remark: Box::default(), nickname: Box::default() }
+}
+
+pub fn member(person: &Person) -> Member {
+    Member { person: person.clone(), role: Role::Member }
+}
+
+/// A group as others see it which says nothing about itself.
+pub fn info(group: &GroupRef) -> Box<GroupInfo> {
+    Box::new(GroupInfo {
+        group: group.clone(),
+        owner: UserId(10_000),
+        join: JoinPolicy::Approval,
+        about: GroupAbout::default(),
+        members: 1,
+        since_ms: 1_700_000_000_000,
+    })
+}
+
+pub fn binary() -> &'static dyn Dialect {
+    DialectId::by_name("binary").unwrap().get()
+}
+
+/// A packet of `binary` as it travels on a stream.
+pub fn prefixed(packet: impl AsRef<[u8]>) -> Vec<u8> {
+    let packet = packet.as_ref();
+    [&u32::try_from(packet.len()).unwrap().to_be_bytes()[..], packet].concat()
+}
+
+/// What a decoder makes of one message.
+pub fn hear_message(dialect: &dyn Dialect, carrier: Carrier, message: &[u8]) -> Result<Request, Mistake> {
+    let mut decoder = dialect.decoder(carrier, LIMITS);
+    let mut input = message;
+    let decoded = decoder.decode(&mut input);
+    assert!(input.is_empty() && !decoder.is_midway(), "a message is taken whole");
+    match decoded {
+        Decoded::Request(request) => Ok(*request),
+        Decoded::Mistake(mistake) => Err(mistake),
+        Decoded::Need => panic!("a message is a request or a mistake"),
+    }
+}
+
+/// What a packet of `binary` asks, which must be the same on all carriers.
+pub fn hear_said(packet: &Packet) -> Result<Request, Mistake> {
+    let bytes = packet.encode_to_vec();
+    let mut heard = hear(binary(), [prefixed(&bytes).as_slice()]).0;
+    assert_eq!(heard.len(), 1, "{packet:?}");
+    let streamed = heard.remove(0);
+    assert_eq!(hear_message(binary(), Carrier::Message, &bytes), streamed);
+    assert_eq!(hear_message(binary(), Carrier::Text, &serde_json::to_vec(packet).unwrap()), streamed);
+    streamed
+}
+
+/// The packet that a frame of `binary` is on a carrier.
+pub fn said(frame: &Frame, carrier: Carrier) -> Packet {
+    assert_eq!(frame.is_binary(), carrier != Carrier::Text);
+    if carrier == Carrier::Text {
+        assert_eq!(&frame.body(), frame.wire());
+        return serde_json::from_slice(&frame.body()).unwrap();
+    }
+    assert_eq!(frame.wire(), &prefixed(frame.body()));
+    Packet::decode(frame.body()).unwrap()
+}
+
+/// Every packet of the description: its name, and whether clients and the server send it.
+pub fn described() -> Vec<(String, bool, bool)> {
+    let proto = include_str!("../../proto/hongyan.proto");
+    let body = proto.split_once("oneof body {").unwrap().1.split_once("\n  }\n").unwrap().0;
+    let line = |line: &str| {
+        let (field, comment) = line.split_once("// ")?;
+        let name = field.split_whitespace().nth(1)?.to_owned();
+        Some((name, comment.contains("C→S"), comment.contains("S→C")))
+    };
+    body.lines().filter_map(line).collect()
 }

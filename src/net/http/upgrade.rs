@@ -1,5 +1,8 @@
-//! The handshake of a WebSocket (RFC 6455, section 4.2). Owns: what a request must have, and handing the connection
-//! over to a session. Never: an extension or a subprotocol: what is offered is passed over.
+//! The handshake of a WebSocket (RFC 6455, section 4.2). Owns: what a request must have, which dialect its client speaks,
+//! and handing the connection over to a session. Never: an extension: what is offered is passed over.
+//!
+//! A client chooses its dialect by a subprotocol of that name (the first that is known, and it is told so), or else by
+//! the last part of its path; otherwise it speaks what the listener does. Other subprotocols and paths mean nothing.
 
 use super::answer::{self, Body};
 use super::origin::Verdict;
@@ -10,7 +13,7 @@ use actors::session::link::Link;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -38,6 +41,7 @@ pub(super) fn answer(
     let Some(key) = key(request.headers()) else {
         return answer::text(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing, or is not 16 bytes in base64\n");
     };
+    let (dialect, subprotocol) = chosen(dialect, request.headers(), request.uri().path());
     let accept = derive_accept_key(key.as_bytes());
     let Ok(accept) = HeaderValue::try_from(accept) else {
         return answer::text(StatusCode::BAD_REQUEST, "no good Sec-WebSocket-Key\n");
@@ -56,6 +60,9 @@ pub(super) fn answer(
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
     response
 }
 
@@ -87,6 +94,17 @@ fn refusal(reception: &Reception, request: &Request<Incoming>) -> Option<Respons
     None
 }
 
+/// What a client wants to speak, and the subprotocol to agree on where it has offered one that is known.
+fn chosen(listener: DialectId, headers: &HeaderMap, path: &str) -> (DialectId, Option<&'static str>) {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut offers = offers.flat_map(|value| value.split(','));
+    if let Some(dialect) = offers.find_map(|offer| DialectId::by_name(offer.trim())) {
+        return (dialect, Some(dialect.get().name()));
+    }
+    let last = path.trim_end_matches('/').rsplit('/').next();
+    (last.and_then(DialectId::by_name).unwrap_or(listener), None)
+}
+
 /// Whether a header that is a list of words has that one.
 fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -115,15 +133,17 @@ fn admit(reception: &Reception, dialect: DialectId, peer: SocketAddr, upgraded: 
     // hyper's own buffer is larger than what is in it, and must not live as long as that.
     let already = bytes::Bytes::copy_from_slice(&parts.read_buf);
     let (keepalive, most) = (reception.keepalive, reception.most_of(dialect));
-    let open = move || Ok(Box::new(WebSocketLink::open(stream, keepalive, already, most)?) as Box<dyn Link>);
+    let binary = dialect.get().takes_binary();
+    let open = move || Ok(Box::new(WebSocketLink::open(stream, keepalive, already, most, binary)?) as Box<dyn Link>);
     reception.chat.admit(Admission { peer, dialect, visitor: false, open: Box::new(open) });
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{has_word, key};
+    use super::{chosen, has_word, key};
     use hyper::HeaderMap;
-    use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY};
+    use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+    use protocol::DialectId;
 
     #[test]
     fn words_are_found_in_lists_whatever_their_case() {
@@ -131,6 +151,30 @@ mod tests {
         headers.append(CONNECTION, HeaderValue::from_static("keep-alive, UpGrade"));
         assert!(has_word(&headers, &CONNECTION, "upgrade"));
         assert!(!has_word(&headers, &CONNECTION, "up"));
+    }
+
+    #[test]
+    fn a_dialect_is_chosen_by_subprotocol_or_path_or_not_at_all() {
+        let of = |name: &str| DialectId::by_name(name).unwrap();
+        let chosen_by = |offers: &[&'static str], path: &str| {
+            let mut headers = HeaderMap::new();
+            for offer in offers {
+                headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offer));
+            }
+            chosen(of("framed"), &headers, path)
+        };
+        assert_eq!(chosen_by(&[], "/"), (of("framed"), None));
+        assert_eq!(chosen_by(&["chat, soap"], "/somewhere"), (of("framed"), None));
+        assert_eq!(chosen_by(&["chat, binary , plain"], "/"), (of("binary"), Some("binary")));
+        assert_eq!(chosen_by(&["chat", "plain"], "/binary"), (of("plain"), Some("plain")), "said on purpose");
+        assert_eq!(chosen_by(&["framed"], "/plain"), (of("framed"), Some("framed")));
+        assert_eq!(chosen_by(&["Plain"], "/"), (of("framed"), None), "subprotocols have one case");
+        for path in ["/plain", "/ws/plain", "/ws/plain/"] {
+            assert_eq!(chosen_by(&["chat"], path), (of("plain"), None), "{path}");
+        }
+        for path in ["/plain/ws", "/plainer", "/ws?plain"] {
+            assert_eq!(chosen_by(&[], path), (of("framed"), None), "{path}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use super::intake::{Intake, Took, discard, look};
 use actors::transfer::relay::RelayEnd;
 use socket2::SockRef;
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -29,6 +31,8 @@ pub(super) struct Pair {
     pub(super) intake: Intake,
     /// How much the receiver may still say.
     pub(super) chatter: usize,
+    /// Bytes given to the receiver, for others to look at.
+    pub(super) moved: Arc<AtomicU64>,
 }
 
 impl Pair {
@@ -81,6 +85,10 @@ impl Pair {
     /// One write and one read; how many bytes they moved.
     fn step(&mut self) -> Result<usize, RelayEnd> {
         let mut moved = self.intake.give(&self.receiver).map_err(|_| RelayEnd::Broken)?;
+        if moved > 0 {
+            // Nothing is ordered by it: whoever reads it late says less than was moved.
+            self.moved.fetch_add(u64::try_from(moved).unwrap_or(0), Ordering::Relaxed);
+        }
         if !self.sender_done && !self.intake.is_full() {
             match self.intake.take(&self.sender) {
                 Ok(Took::Bytes(read)) => moved += read,

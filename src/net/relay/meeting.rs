@@ -266,6 +266,7 @@ impl<'a> Meeting<'a> {
             sender_done: sender.finished,
             intake: std::mem::replace(&mut self.intake, rest),
             chatter: self.chatter,
+            moved: self.plan.moved.clone(),
         }))
     }
 

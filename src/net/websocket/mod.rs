@@ -14,7 +14,7 @@
 //! | 1000 | all is said |
 //! | 1001 | the server stops |
 //! | 1002 | no WebSocket frame, or what the dialect cannot go on after |
-//! | 1003 | a binary message |
+//! | 1003 | a binary message, where the dialect takes only texts |
 //! | 1007 | a text that is not UTF-8 |
 //! | 1008 | the peer reads too slowly, or something that it owes did not come in time |
 //! | 1009 | a message above the bound |
@@ -81,16 +81,22 @@ struct Lingering {
 
 impl WebSocketLink {
     /// Takes a connection over after its handshake, inside the runtime where it will live. `already` is what was read
-    /// after the handshake; messages have `most` bytes; a peer without a sign of life for `keepalive` is dead.
+    /// after the handshake; messages have `most` bytes, and may be `binary`; a peer without a sign of life for `keepalive` is dead.
     ///
     /// # Errors
     /// The peer has gone already, or the system refuses an option.
-    pub fn open(stream: std::net::TcpStream, keepalive: Duration, already: Bytes, most: usize) -> io::Result<Self> {
+    pub fn open(
+        stream: std::net::TcpStream,
+        keepalive: Duration,
+        already: Bytes,
+        most: usize,
+        binary: bool,
+    ) -> io::Result<Self> {
         let (stream, peer) = socket::adopt(stream, keepalive)?;
         Ok(Self {
             stream,
             peer,
-            reader: Reader::new(most),
+            reader: Reader::new(most, binary),
             rest: already,
             writer: Writer::default(),
             heard: Heard::Nothing,
@@ -105,6 +111,7 @@ impl WebSocketLink {
             match self.reader.take(input) {
                 Ok(Found::Need) => return None,
                 Ok(Found::Text(text)) => return Some(Arrival::Message(text)),
+                Ok(Found::Binary(message)) => return Some(Arrival::Binary(message)),
                 Ok(Found::Ping(payload)) => self.writer.pong(payload),
                 Ok(Found::Pong(payload)) => {
                     // Any other one is a keep-alive of the peer's own.
@@ -236,7 +243,7 @@ impl Link for WebSocketLink {
 
     fn pack(&self, frame: &Frame, out: &mut VecDeque<Bytes>) {
         let body = frame.body();
-        out.push_back(writer::text_header(body.len()));
+        out.push_back(writer::header(frame.is_binary(), body.len()));
         if !body.is_empty() {
             out.push_back(body);
         }
@@ -282,7 +289,8 @@ impl Link for WebSocketLink {
             Closing::Mistaken => (1002, "not understood"),
             Closing::Because(ClosingReason::Shutdown) => (1001, "the server stops"),
             Closing::Because(ClosingReason::SlowConsumer) => (1008, "reads too slowly"),
-            Closing::Because(ClosingReason::TimedOut) => (1008, "timed out"),
+            Closing::Because(ClosingReason::TimedOut | ClosingReason::Silent) => (1008, "timed out"),
+            Closing::Because(ClosingReason::Replaced) => (1008, "replaced"),
             Closing::Because(ClosingReason::TooManyConnections) => (1013, "too many connections"),
             Closing::Because(ClosingReason::Fault) => (1011, "a fault of the server"),
         };

@@ -19,6 +19,8 @@ pub(super) enum Found {
     Need,
     /// One whole text.
     Text(Bytes),
+    /// One whole message that is no text.
+    Binary(Bytes),
     /// The peer asks whether we are there; this is to be sent back.
     Ping(Bytes),
     /// The peer answers.
@@ -34,7 +36,7 @@ pub(super) enum Breach {
     Protocol,
     /// A text that is not UTF-8.
     NotUtf8,
-    /// A message that is not text.
+    /// A message that is not text, where only texts are taken.
     NotText,
     /// A message above the bound.
     TooLarge,
@@ -54,35 +56,41 @@ struct Current {
 #[derive(Debug)]
 pub(super) struct Reader {
     most: usize,
+    /// Messages that are no text are taken, too.
+    binary: bool,
     header: [u8; HEADER],
     in_header: usize,
     current: Option<Current>,
-    /// The text so far, over all its frames, and how much of it is known to be UTF-8.
-    text: Vec<u8>,
+    /// The message so far, over all its frames, and how much of a text is known to be UTF-8.
+    message: Vec<u8>,
     utf8: usize,
-    /// A text has begun, and its last frame has not come.
-    in_text: bool,
+    /// The message that has begun, and whose last frame has not come, or the last one, is a text.
+    is_text: bool,
+    /// A message has begun, and its last frame has not come.
+    in_message: bool,
     control: Vec<u8>,
 }
 
 impl Reader {
-    /// Messages have `most` bytes.
-    pub(super) fn new(most: usize) -> Self {
+    /// Messages have `most` bytes, and are texts, or `binary` as well.
+    pub(super) fn new(most: usize, binary: bool) -> Self {
         Self {
             most,
+            binary,
             header: [0; HEADER],
             in_header: 0,
             current: None,
-            text: Vec::new(),
+            message: Vec::new(),
             utf8: 0,
-            in_text: false,
+            is_text: true,
+            in_message: false,
             control: Vec::new(),
         }
     }
 
     /// Whether part of a frame or of a message has come.
     pub(super) fn is_midway(&self) -> bool {
-        self.in_header > 0 || self.current.is_some() || self.in_text
+        self.in_header > 0 || self.current.is_some() || self.in_message
     }
 
     /// Takes bytes off the front of `input` until something is complete or `input` is empty. After a breach nothing
@@ -96,7 +104,7 @@ impl Reader {
             let n = current.left.min(input.len());
             let (part, rest) = input.split_at(n);
             *input = rest;
-            let into = if matches!(current.opcode, OpCode::Control(_)) { &mut self.control } else { &mut self.text };
+            let into = if matches!(current.opcode, OpCode::Control(_)) { &mut self.control } else { &mut self.message };
             if into.is_empty() {
                 into.reserve_exact(n);
             }
@@ -106,7 +114,7 @@ impl Reader {
             // The mask goes on where it stopped.
             current.mask.rotate_left(n % 4);
             current.left -= n;
-            if matches!(current.opcode, OpCode::Data(_)) {
+            if self.is_text && matches!(current.opcode, OpCode::Data(_)) {
                 self.check_text()?;
             }
             let Some(current) = &self.current else { return Ok(Found::Need) };
@@ -117,13 +125,16 @@ impl Reader {
             self.current = None;
             match opcode {
                 OpCode::Control(control) => return self.controlled(control),
-                OpCode::Data(_) if !last => self.in_text = true,
+                OpCode::Data(_) if !last => self.in_message = true,
                 OpCode::Data(_) => {
-                    self.in_text = false;
-                    let text = std::mem::take(&mut self.text);
+                    self.in_message = false;
+                    let message = std::mem::take(&mut self.message);
+                    if !self.is_text {
+                        return Ok(Found::Binary(message.into()));
+                    }
                     // Less where the last letter is cut off.
-                    let whole = std::mem::take(&mut self.utf8) == text.len();
-                    return if whole { Ok(Found::Text(text.into())) } else { Err(Breach::NotUtf8) };
+                    let whole = std::mem::take(&mut self.utf8) == message.len();
+                    return if whole { Ok(Found::Text(message.into())) } else { Err(Breach::NotUtf8) };
                 }
             }
         }
@@ -131,8 +142,8 @@ impl Reader {
 
     /// Looks at what has come of a text since the last look: what cannot become UTF-8 any more is refused at once.
     fn check_text(&mut self) -> Result<(), Breach> {
-        match std::str::from_utf8(&self.text[self.utf8..]) {
-            Ok(_) => self.utf8 = self.text.len(),
+        match std::str::from_utf8(&self.message[self.utf8..]) {
+            Ok(_) => self.utf8 = self.message.len(),
             Err(error) if error.error_len().is_some() => return Err(Breach::NotUtf8),
             // A letter whose rest is to come.
             Err(error) => self.utf8 += error.valid_up_to(),
@@ -172,7 +183,11 @@ impl Reader {
         self.in_header = 0;
         match parsed {
             Ok(Some((header, length))) => {
-                self.current = Some(self.allowed(&header, length)?);
+                let current = self.allowed(&header, length)?;
+                if let OpCode::Data(kind @ (Data::Text | Data::Binary)) = current.opcode {
+                    self.is_text = kind == Data::Text;
+                }
+                self.current = Some(current);
                 Ok(true)
             }
             // The library refuses reserved opcodes; anything else that it does not take is no header either.
@@ -189,13 +204,13 @@ impl Reader {
         }
         match header.opcode {
             OpCode::Control(_) if !header.is_final || length > CONTROL => return Err(Breach::Protocol),
-            OpCode::Data(Data::Continue) if !self.in_text => return Err(Breach::Protocol),
-            OpCode::Data(Data::Text | Data::Binary) if self.in_text => return Err(Breach::Protocol),
-            OpCode::Data(Data::Binary) => return Err(Breach::NotText),
+            OpCode::Data(Data::Continue) if !self.in_message => return Err(Breach::Protocol),
+            OpCode::Data(Data::Text | Data::Binary) if self.in_message => return Err(Breach::Protocol),
+            OpCode::Data(Data::Binary) if !self.binary => return Err(Breach::NotText),
             OpCode::Data(_) if length >> 63 != 0 => return Err(Breach::Protocol),
             _ => {}
         }
-        let taken = if matches!(header.opcode, OpCode::Data(_)) { self.text.len() } else { 0 };
+        let taken = if matches!(header.opcode, OpCode::Data(_)) { self.message.len() } else { 0 };
         match usize::try_from(length) {
             Ok(left) if left <= self.most.saturating_sub(taken) || matches!(header.opcode, OpCode::Control(_)) => {
                 Ok(Current { opcode: header.opcode, last: header.is_final, mask, left })
@@ -250,7 +265,10 @@ mod tests {
 
     /// All that a conversation brings, given in pieces of `size`.
     fn read(bytes: &[u8], size: usize) -> (Vec<Found>, Option<Breach>) {
-        let mut reader = Reader::new(100_000);
+        read_with(Reader::new(100_000, false), bytes, size)
+    }
+
+    fn read_with(mut reader: Reader, bytes: &[u8], size: usize) -> (Vec<Found>, Option<Breach>) {
         let mut found = Vec::new();
         for mut piece in bytes.chunks(size) {
             loop {
@@ -262,7 +280,7 @@ mod tests {
             }
         }
         assert!(!reader.is_midway());
-        assert_eq!((reader.text.capacity(), reader.control.capacity()), (0, 0), "idle, it keeps no buffer");
+        assert_eq!((reader.message.capacity(), reader.control.capacity()), (0, 0), "idle, it keeps no buffer");
         (found, None)
     }
 
@@ -305,7 +323,7 @@ mod tests {
         // At every single byte, for the short part of it.
         let short = &bytes[..200];
         for at in 0..=short.len() {
-            let mut reader = Reader::new(1000);
+            let mut reader = Reader::new(1000, false);
             let mut count = 0;
             for mut piece in [&short[..at], &short[at..]] {
                 while reader.take(&mut piece).unwrap() != Found::Need {
@@ -320,6 +338,7 @@ mod tests {
         match found {
             Found::Need => Found::Need,
             Found::Text(bytes) => Found::Text(bytes.clone()),
+            Found::Binary(bytes) => Found::Binary(bytes.clone()),
             Found::Ping(bytes) => Found::Ping(bytes.clone()),
             Found::Pong(bytes) => Found::Pong(bytes.clone()),
             Found::Close(code) => Found::Close(*code),
@@ -327,10 +346,42 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_are_no_text_are_taken_where_they_are_wanted() {
+        let mut bytes = client(2, true, b"\xff\xfe");
+        bytes.extend(client(1, true, "雁".as_bytes()));
+        // In parts, with a ping in between, and no letter whole in any of them.
+        bytes.extend(client(2, false, b"\xff"));
+        bytes.extend(client(9, true, b""));
+        bytes.extend(client(0, true, b"\xe9"));
+        bytes.extend(client(2, true, b""));
+        bytes.extend(client(1, false, &"雁".as_bytes()[..1]));
+        bytes.extend(client(0, true, &"雁".as_bytes()[1..]));
+        let expected = || {
+            vec![
+                Found::Binary(b"\xff\xfe"[..].into()),
+                Found::Text("雁".into()),
+                Found::Ping("".into()),
+                Found::Binary(b"\xff\xe9"[..].into()),
+                Found::Binary("".into()),
+                Found::Text("雁".into()),
+            ]
+        };
+        for size in [1, 2, 3, 7, bytes.len()] {
+            assert_eq!(read_with(Reader::new(100, true), &bytes, size), (expected(), None), "{size}");
+        }
+        let mixed = [client(2, false, b"a"), client(1, true, b"b")].concat();
+        assert_eq!(read_with(Reader::new(100, true), &mixed, 64).1, Some(Breach::Protocol));
+        let long = [client(2, false, &[0; 60]), client(0, true, &[0; 60])].concat();
+        assert_eq!(read_with(Reader::new(100, true), &long, 64).1, Some(Breach::TooLarge));
+        let text = client(1, true, b"\xff");
+        assert_eq!(read_with(Reader::new(100, true), &text, 64).1, Some(Breach::NotUtf8));
+    }
+
+    #[test]
     fn what_cannot_become_utf8_is_refused_before_the_rest_comes() {
         let frame = client(1, false, "雁\u{10ffff}\u{7ff}".as_bytes());
         let bad = client(0, true, b"\xed\xa0and much more");
-        let mut reader = Reader::new(1000);
+        let mut reader = Reader::new(1000, false);
         assert_eq!(reader.take(&mut &frame[..]), Ok(Found::Need));
         assert_eq!(reader.take(&mut &bad[..7]), Ok(Found::Need), "a first byte that may begin a letter");
         assert_eq!(reader.take(&mut &bad[7..8]), Err(Breach::NotUtf8));
@@ -369,15 +420,15 @@ mod tests {
         let parts = [client(1, false, &vec![b'x'; 60_000]), client(0, true, &vec![b'x'; 60_000])].concat();
         assert_eq!(breach(&parts), Breach::TooLarge);
         // An endless message of nothing takes no memory.
-        let mut reader = Reader::new(10);
+        let mut reader = Reader::new(10, false);
         let nothing = [client(1, false, b""), client(0, false, b"").repeat(10_000)].concat();
         assert_eq!(reader.take(&mut &nothing[..]), Ok(Found::Need));
         assert!(reader.is_midway());
-        assert_eq!(reader.text.capacity(), 0);
+        assert_eq!(reader.message.capacity(), 0);
         // A promise takes none either.
-        let mut reader = Reader::new(100_000);
+        let mut reader = Reader::new(100_000, false);
         assert_eq!(reader.take(&mut &client(1, true, &[b'x'; 90_000])[..20]), Ok(Found::Need));
-        assert!(reader.text.capacity() < 100);
+        assert!(reader.message.capacity() < 100);
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn pair_with(already: &[u8]) -> (WebSocketLink, TcpStream) {
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let (server, _) = listener.accept().unwrap();
     let already = Bytes::copy_from_slice(already);
-    (WebSocketLink::open(server, Duration::from_secs(60), already, 100_000).unwrap(), client)
+    (WebSocketLink::open(server, Duration::from_secs(60), already, 100_000, false).unwrap(), client)
 }
 
 fn pair() -> (WebSocketLink, TcpStream) {

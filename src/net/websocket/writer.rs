@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 use std::io::IoSlice;
 
 const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
@@ -13,23 +14,27 @@ const PONG: u8 = 0x8a;
 /// Pings that are answered one by one; of more that wait at once, the latest takes the place of the one before it.
 const PONGS: usize = 16;
 
-/// The headers of all texts below 126 bytes: most are, and need no memory.
-static SHORT: [[u8; 2]; 126] = {
-    let mut all = [[TEXT, 0]; 126];
+/// The headers of all messages below 126 bytes: most are, and need no memory.
+static SHORT_TEXTS: [[u8; 2]; 126] = short(TEXT);
+static SHORT_BINARIES: [[u8; 2]; 126] = short(BINARY);
+
+const fn short(first: u8) -> [[u8; 2]; 126] {
+    let mut all = [[first, 0]; 126];
     let mut length = 0u8;
     while length < 126 {
         all[length as usize][1] = length;
         length += 1;
     }
     all
-};
+}
 
-/// The header of a text of that many bytes.
-pub(super) fn text_header(length: usize) -> Bytes {
-    if let Some(header) = SHORT.get(length) {
+/// The header of a message of that many bytes: a text, or none.
+pub(super) fn header(binary: bool, length: usize) -> Bytes {
+    let (short, first) = if binary { (&SHORT_BINARIES, BINARY) } else { (&SHORT_TEXTS, TEXT) };
+    if let Some(header) = short.get(length) {
         return Bytes::from_static(header);
     }
-    let mut header = vec![TEXT];
+    let mut header = vec![first];
     match u16::try_from(length) {
         Ok(length) => {
             header.push(126);
@@ -153,8 +158,12 @@ fn frame_bytes(piece: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{PONGS, Writer, probe, probed, text_header};
+    use super::{PONGS, Writer, header, probe, probed};
     use std::io::IoSlice;
+
+    fn text_header(length: usize) -> bytes::Bytes {
+        header(false, length)
+    }
 
     #[test]
     fn headers_have_the_shortest_form() {
@@ -163,6 +172,7 @@ mod tests {
         assert_eq!(text_header(126)[..], [0x81, 126, 0, 126]);
         assert_eq!(text_header(65_535)[..], [0x81, 126, 255, 255]);
         assert_eq!(text_header(65_536)[..], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!((&header(true, 125)[..], &header(true, 126)[..]), (&[0x82, 125][..], &[0x82, 126, 0, 126][..]));
         assert_eq!(probed(&probe(0x0102_0304_0506_0708)[2..]), Some(0x0102_0304_0506_0708));
         assert_eq!((probed(b"short"), probed(b"much too long")), (None, None));
     }

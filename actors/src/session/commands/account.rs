@@ -12,11 +12,12 @@ use crate::registry::{Announce, Attach};
 use crate::session::dispatch::Question;
 use crate::session::feeds::Feeds;
 use crate::session::pump::Ending;
-use crate::session::{Attendance, Member, Receipts, Session};
-use crate::store::{LoadLogin, LoginState, Op, Outcome, Submit, Then};
+use crate::session::receiving::Receiving;
+use crate::session::{Attendance, Member, Session};
+use crate::store::{FriendAsking, LoadLogin, LoginState, Op, Outcome, Submit, Then};
 use protocol::{
-    ClosingReason, Event, Friend, FriendPolicy, GroupRef, MessagePolicy, Refusal, Reply, Roster, Secret, Seq, UserId,
-    Who,
+    ClosingReason, Event, Friend, FriendPolicy, GroupRef, Instance, MessagePolicy, Refusal, Reply, Roster, Secret, Seq,
+    UserId, Who,
 };
 use std::collections::HashSet;
 
@@ -34,6 +35,7 @@ pub(in crate::session) struct Entering {
     awaited: usize,
     held: Vec<Deliver>,
     changes: Vec<MembershipChanged>,
+    instance: Option<Instance>,
 }
 
 impl Entering {
@@ -62,9 +64,18 @@ impl Session {
         self.house.accounts.do_send(Register { name, password, add, message, origin });
     }
 
-    pub(in crate::session) fn login(&mut self, ticket: Ticket, who: Who, password: Secret) {
+    pub(in crate::session) fn login(
+        &mut self,
+        ticket: Ticket,
+        who: Who,
+        password: Secret,
+        code: Option<Secret>,
+        instance: Option<Instance>,
+    ) {
+        self.presented = instance;
         let Some(origin) = self.origin(ticket) else { return };
-        self.house.accounts.do_send(Verify { who, password, origin });
+        let says_codes = self.manners().says_codes;
+        self.house.accounts.do_send(Verify { who, password, code, says_codes, origin });
     }
 
     /// The password is right. Another account that was logged in here goes offline first.
@@ -72,11 +83,15 @@ impl Session {
         if self.ending.is_deaf() {
             return;
         }
-        let again = self.account() == Some(user);
+        let instance = self.presented.take();
+        // Another installation on the same connection is another session.
+        let same = instance.is_none() || self.member.as_ref().is_some_and(|member| member.instance == instance);
+        let again = self.account() == Some(user) && same;
         if !again {
             self.leave(true);
         }
         let quiet = again || self.visitor;
+        let profiles = self.manners().customs.profiles;
         let Some(origin) = self.origin(ticket) else { return };
         self.entering = Some(Box::new(Entering {
             ticket,
@@ -88,12 +103,13 @@ impl Session {
             awaited: 0,
             held: Vec::new(),
             changes: Vec::new(),
+            instance,
         }));
         if quiet {
-            self.house.reader(user).do_send(LoadLogin { user, origin });
+            self.house.reader(user).do_send(LoadLogin { user, profiles, origin });
             return;
         }
-        self.house.registry.shard(user).do_send(Attach { user, origin });
+        self.house.registry.shard(user).do_send(Attach { user, instance, origin });
         let attendance = Attendance { house: self.house.clone(), user, session: self.id };
         if let Some(entering) = &mut self.entering {
             entering.attendance = Some(attendance);
@@ -104,7 +120,8 @@ impl Session {
         let Some(origin) = self.origin(ticket) else { return };
         let Some(user) = self.entering_as(ticket).map(|entering| entering.user) else { return };
         let op = Op::Advance { user, marks: Vec::new() };
-        self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Login(user) });
+        let profiles = self.manners().customs.profiles;
+        self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Login { user, profiles } });
     }
 
     pub(in crate::session) fn loaded(&mut self, ticket: Ticket, state: Box<LoginState>) {
@@ -128,7 +145,8 @@ impl Session {
     pub(in crate::session) fn attached_entering(&mut self, attached: Attached) -> Option<Attached> {
         let Some(entering) = &mut self.entering else { return Some(attached) };
         let mine = entering.state.as_ref().is_some_and(|state| {
-            entering.awaited > 0 && state.groups.iter().any(|membership| membership.group.id == attached.group)
+            let mine = entering.awaited > 0 && entering.user == attached.user;
+            mine && state.groups.iter().any(|membership| membership.group.id == attached.group)
         });
         if !mine {
             return Some(attached);
@@ -149,27 +167,32 @@ impl Session {
         }
         let person = state.account.person.clone();
         let friends_only = state.account.message == MessagePolicy::Friends;
-        self.house.registry.shard(person.id).do_send(Announce { person, friends_only, friends, origin });
+        let blocked = state.blocked.clone();
+        self.house.registry.shard(person.id).do_send(Announce { person, friends_only, friends, blocked, origin });
     }
 
     /// The last step of a login: the account is visible, and these friends are online.
     pub(in crate::session) fn announced(&mut self, ticket: Ticket, online: &[UserId]) {
         let Some(entering) = self.entering.take_if(|entering| entering.ticket == ticket) else { return };
-        let Entering { quiet, attendance, state, attached, held, changes, .. } = *entering;
+        let Entering { quiet, attendance, state, attached, held, changes, instance, .. } = *entering;
         let Some(state) = state else { return };
-        let LoginState { account, friends, groups, friend_requests, join_requests, inbox_cursor } = *state;
+        let LoginState {
+            account, profile, friends, groups, friend_requests, join_requests, invites, inbox_cursor, ..
+        } = *state;
         let me = account.person;
         self.house.names.learn_user(me.name.key(), me.clone());
         let roster = Roster {
             me: me.clone(),
             friends: with_presence(friends, online),
             groups: groups.iter().map(|membership| membership.group.clone()).collect(),
+            profile,
+            terms: self.manners().terms,
         };
         let reply = Reply::LoggedIn(Box::new(roster));
         if attendance.is_some() || self.visitor {
             let mut feeds = Feeds::new(inbox_cursor);
             let catch_up = u64::try_from(self.house.settings.group.catch_up).unwrap_or(u64::MAX);
-            for Attached { listening, group, head } in attached {
+            for Attached { listening, group, head, .. } in attached {
                 let cursor = groups.iter().find(|membership| membership.group.id == group).map(|m| m.cursor);
                 if let Some(((listening, group), cursor)) = listening.zip(cursor) {
                     let shown = cursor.0.max(head.0.saturating_sub(catch_up));
@@ -180,23 +203,36 @@ impl Session {
                 key: me.name.key(),
                 me,
                 feeds,
-                receipts: Receipts::default(),
+                receiving: Receiving::new(self.manners().customs.acknowledges),
+                instance,
+                typed: None,
+                read: None,
+                recalling: None,
                 attaching: Vec::new(),
                 listed: None,
                 after_attach: None,
                 _attendance: attendance,
             }));
         }
+        // The time that the login took is not the client's silence.
+        self.clock.lively = self.clock.now;
         self.reply(ticket, &reply);
         if quiet {
             return;
         }
         let Some(to) = self.account() else { return };
-        let asked = friend_requests.into_iter().map(|(asker, special)| Event::FriendRequested { asker, to, special });
-        let asked = asked.chain(join_requests.into_iter().map(|(group, asker)| Event::JoinRequested { group, asker }));
-        let (dialect, carrier) = (self.dialect.get(), self.link.carrier());
+        let asked = friend_requests.into_iter().map(|FriendAsking { asker, special, reason }| Event::FriendRequested {
+            asker,
+            to,
+            special,
+            reason,
+        });
+        let joining = join_requests.into_iter();
+        let asked = asked.chain(joining.map(|(group, asker, reason)| Event::JoinRequested { group, asker, reason }));
+        let asked = asked.chain(invites.into_iter().map(|(group, inviter)| Event::Invited { group, inviter }));
+        let (dialect, carrier) = (self.dialect.get(), self.carrier);
         // However many they are, they are part of what a login tells.
-        let asked = asked.flat_map(|event| dialect.event(&event, carrier)).collect();
+        let asked = asked.flat_map(|event| dialect.event(&event, None, carrier)).collect();
         if !self.outbox.push_news(asked, self.house.settings.session.outbox_bytes) {
             self.condemn(ClosingReason::SlowConsumer);
         }
@@ -248,31 +284,64 @@ impl Session {
     /// A change is committed, and all whom it concerns have been told: the reply.
     pub(in crate::session) fn done(&mut self, ticket: Ticket, outcome: Outcome) {
         let reply = match outcome {
-            Outcome::AccountCreated { user } => Reply::Registered { id: user.id },
+            Outcome::AccountCreated { user } => Reply::Registered { id: user.id, name: user.name },
+            Outcome::CodeIssued { email, .. } => {
+                let valid_s = self.house.settings.mail.code_ttl.0.as_secs();
+                Reply::CodeSent { email: email.as_str().into(), valid_s: u32::try_from(valid_s).unwrap_or(u32::MAX) }
+            }
+            Outcome::ProfileSet(profile) => Reply::Profile(profile),
+            Outcome::RemarkSet { user, friend, remark } => Reply::RemarkSet { me: user, friend, remark },
+            Outcome::Blocked { who, blocked, .. } => Reply::Blocked { who, blocked },
+            Outcome::GroupSet(info) | Outcome::GroupTransferred { info, .. } => Reply::GroupInfo(info),
+            Outcome::RoleSet { group, member, role, .. } => Reply::RoleSet { group: group.group, member, role },
+            Outcome::Invited { group, who, .. } => Reply::InviteSent { group: group.group, who },
+            Outcome::InviteAnswered { group, who, accepted, head, .. } => {
+                let reply = Reply::InviteAnswered { group: group.group.clone(), me: who.id, accepted };
+                if accepted {
+                    return self.reply_when_attached(ticket, group.group, head, reply);
+                }
+                reply
+            }
+            Outcome::MemberRemoved { group, member, .. } => Reply::MemberRemoved { group: group.group, member },
+            Outcome::GroupDissolved { group, .. } => {
+                self.forget_group(group.group.id);
+                Reply::GroupDissolved { group: group.group }
+            }
             Outcome::PasswordSet => Reply::PasswordChanged,
             Outcome::PolicySet { add, message, .. } => Reply::PolicySet { add, message },
-            Outcome::Befriended { to, .. } => Reply::FriendAdded { friend: to },
-            Outcome::FriendAsked { to, .. } => Reply::FriendRequested { friend: to },
+            Outcome::Befriended { to, profiles, .. } => {
+                Reply::FriendAdded { friend: to, profile: Some(Box::new(profiles.1)) }
+            }
+            Outcome::FriendAsked { from, to, .. } => Reply::FriendRequested { me: from.id, friend: to },
             Outcome::FriendSet { friend, special } => Reply::FriendSet { friend, special },
-            Outcome::FriendAnswered { asker, accepted, .. } => Reply::FriendAnswered { asker, accepted },
+            Outcome::FriendAnswered { user, asker, accepted, profiles, .. } => {
+                let profile = profiles.map(|profiles| Box::new(profiles.1));
+                Reply::FriendAnswered { me: user.id, asker, accepted, profile }
+            }
             Outcome::Unfriended { friend, .. } => Reply::FriendRemoved { friend },
             Outcome::JoinAsked { group, .. } => Reply::JoinRequested { group: group.group },
             Outcome::JoinAnswered { group, member, accepted, .. } => {
                 Reply::JoinAnswered { group: group.group, member, accepted }
             }
-            Outcome::GroupCreated { group } => {
-                let reply = Reply::GroupCreated { group: group.group.clone() };
+            Outcome::GroupCreated { group, info } => {
+                let reply = Reply::GroupCreated { group: group.group.clone(), info };
                 return self.reply_when_attached(ticket, group.group, Seq(0), reply);
             }
-            Outcome::Joined { group, head, .. } => {
-                let reply = Reply::Joined { group: group.group.clone() };
+            Outcome::Joined { user, group, head } => {
+                let reply = Reply::Joined { me: user.id, group: group.group.clone() };
                 return self.reply_when_attached(ticket, group.group, head, reply);
             }
             Outcome::Left { group, .. } => {
                 self.forget_group(group.group.id);
                 Reply::Left { group: group.group }
             }
-            Outcome::Private { .. } | Outcome::Posted { .. } | Outcome::Advanced => {
+            Outcome::Private { .. }
+            | Outcome::Posted { .. }
+            | Outcome::Repeated { .. }
+            | Outcome::CodeTried { .. }
+            | Outcome::VisitNoted
+            | Outcome::Expired(_)
+            | Outcome::Advanced => {
                 log::error!("the store answered a change with something else");
                 return self.condemn(ClosingReason::Fault);
             }

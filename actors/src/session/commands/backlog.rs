@@ -1,8 +1,8 @@
 //! What waited while the account was away: read part by part, as fast as the peer takes it.
 
 use crate::delivery::Backlog;
-use crate::session::Session;
-use crate::store::{LoadBacklog, Mark};
+use crate::session::{Member, Next, Session};
+use crate::store::LoadBacklog;
 use protocol::Outgoing;
 use std::sync::Arc;
 
@@ -18,18 +18,21 @@ impl Session {
         }
         let Some(session) = self.handle() else { return };
         let Some(member) = &mut self.member else { return };
-        let Some(after) = member.feeds.next_read() else { return };
-        let user = member.me.id;
-        self.house.reader(user).do_send(LoadBacklog { user, after, rows: ROWS, bytes: bound / 4, session });
+        let Member { feeds, receiving, me, .. } = &mut **member;
+        let window = self.house.settings.binary.receipt_window;
+        // Where there is no room, receipts will make some.
+        let Some(after) = feeds.next_read_of(|line| receiving.room(line, window) > 0) else { return };
+        let (user, rows) = (me.id, receiving.room(after, window).min(ROWS));
+        self.house.reader(user).do_send(LoadBacklog { user, after, rows, bytes: bound / 4, session });
     }
 
     /// A part is there.
-    pub(in crate::session) fn backlog(&mut self, Backlog { after, page }: Backlog) {
-        if self.ending.is_deaf() {
+    pub(in crate::session) fn backlog(&mut self, Backlog { user, after, page }: Backlog) {
+        if self.ending.is_deaf() || self.account() != Some(user) {
             return;
         }
         let Some(member) = &mut self.member else { return };
-        let (dialect, carrier) = (self.dialect, self.link.carrier());
+        let (dialect, carrier) = (self.dialect, self.carrier);
         let length = |what: &Arc<Outgoing>| what.frames(dialect, carrier).iter().map(|f| f.wire().len()).sum::<usize>();
         // What was read may be longer as it is written. What does not fit is read again when there is room.
         let room = (self.house.settings.session.outbox_bytes / 2).saturating_sub(self.outbox.queued());
@@ -39,16 +42,20 @@ impl Session {
             bytes > room
         });
         let fits = fits.map_or(page.rows.len(), |at| at.max(1));
+        // Only so many more may wait for their receipts.
+        let mut free = member.receiving.free(self.house.settings.binary.receipt_window);
+        let wanted = page.rows.iter().position(|(seq, _)| !member.receiving.takes(after.at(*seq), &mut free));
+        let fits = wanted.map_or(fits, |at| at.min(fits));
         let last = page.rows.get(..fits).and_then(<[_]>::last).map(|(seq, _)| *seq);
         if !member.feeds.read(after, last, page.more || fits < page.rows.len()) {
             return;
         }
         for (seq, what) in page.rows.into_iter().take(fits) {
-            let mark = match after {
-                Mark::Inbox(_) => Mark::Inbox(seq),
-                Mark::Group(group, _) => Mark::Group(group, seq),
-            };
-            self.show_next(what.as_deref(), mark);
+            let mark = after.at(seq);
+            let Some(member) = &self.member else { return };
+            if member.receiving.next(mark, usize::MAX) == Next::Show {
+                self.show_next(what.as_deref(), mark);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::group::Post;
 use crate::registry::SendPrivate;
 use crate::session::Session;
 use crate::session::dispatch::{Found, Question};
-use crate::store::{Conversation, LoadHistory};
+use crate::store::{Conversation, Destination, LoadHistory, Op, Stamp, Submit, Then};
 use protocol::{Body, Correspondent, Peer, Refusal, Seq, UserId, WhichGroup, Who};
 
 impl Session {
@@ -16,6 +16,7 @@ impl Session {
         from: UserId,
         to: &Who,
         body: &Body,
+        number: Option<u64>,
         found: Option<&Found>,
     ) -> Option<Question> {
         if body.data.len() > self.house.settings.message.max_bytes {
@@ -24,9 +25,10 @@ impl Session {
         }
         let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
         let origin = self.origin(ticket)?;
+        let stamp = self.stamp(number, Destination::User(to.id), body);
         let customs = &self.manners().customs;
         let (online_only, friends_only) = (!customs.store_offline, customs.friends_only);
-        let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, friends_only, origin };
+        let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, friends_only, stamp, origin };
         self.house.registry.shard(to.id).do_send(message);
         None
     }
@@ -37,20 +39,38 @@ impl Session {
         from: UserId,
         group: &WhichGroup,
         body: &Body,
+        number: Option<u64>,
         found: Option<&Found>,
     ) -> Option<Question> {
         if body.data.len() > self.house.settings.message.max_bytes {
             self.refuse(ticket, Refusal::TooLarge);
             return None;
         }
-        let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
+        let group = match group {
+            // Whoever repeats a post to a group that is gone need not be told so.
+            WhichGroup::Id(id) if number.is_some() => *id,
+            which => known!(self, ticket, self.find_group(which, found), NoSuchGroup).id,
+        };
         let origin = self.origin(ticket)?;
         let echo = self.manners().group_echo;
-        match self.member.as_ref().and_then(|member| member.feeds.group(group.id)) {
-            Some(followed) => followed.listening.handle().tell(Post { from, body: body.clone(), echo, origin }),
-            None => self.refuse(ticket, Refusal::NotMember),
+        let stamp = self.stamp(number, Destination::Group(group), body);
+        match self.member.as_ref().and_then(|member| member.feeds.group(group)) {
+            Some(followed) => followed.listening.handle().tell(Post { from, body: body.clone(), echo, stamp, origin }),
+            None => match stamp {
+                Some(stamp) => {
+                    let op = Op::Again { from, group, stamp };
+                    self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
+                }
+                None => self.refuse(ticket, Refusal::NotMember),
+            },
         }
         None
+    }
+
+    /// By which a message with a number of the client's own is told from others. Hashes it, so only what goes on.
+    fn stamp(&self, number: Option<u64>, to: Destination, body: &Body) -> Option<Stamp> {
+        let instance = self.member.as_ref()?.instance;
+        Some(Stamp::of(instance, number?, to, body))
     }
 
     pub(in crate::session) fn history(

@@ -15,10 +15,12 @@ impl Session {
         from: UserId,
         friend: &Who,
         special: bool,
+        reason: &str,
         found: Option<&Found>,
     ) -> Option<Question> {
+        let reason = self.reason(ticket, reason)?;
         let to = known!(self, ticket, self.find_user(friend, found), NoSuchUser);
-        self.submit(ticket, Op::Befriend { from, to: to.id, special });
+        self.submit(ticket, Op::Befriend { from, to: to.id, special, reason });
         None
     }
 
@@ -28,11 +30,12 @@ impl Session {
         user: UserId,
         asker: &Who,
         verdict: Verdict,
-        special: bool,
+        (special, reason): (bool, &str),
         found: Option<&Found>,
     ) -> Option<Question> {
+        let reason = self.reason(ticket, reason)?;
         let asker = known!(self, ticket, self.find_user(asker, found), NoSuchUser);
-        self.submit(ticket, Op::AnswerFriend { user, asker: asker.id, verdict, special });
+        self.submit(ticket, Op::AnswerFriend { user, asker: asker.id, verdict, special, reason });
         None
     }
 
@@ -51,7 +54,11 @@ impl Session {
 
     pub(in crate::session) fn look_up(&mut self, ticket: Ticket, who: &Who, found: Option<&Found>) -> Option<Question> {
         let person = known!(self, ticket, self.find_user(who, found), NoSuchUser);
-        self.reply(ticket, &Reply::UserFound { person });
+        let email = match who {
+            Who::Email(email) => Some(email.clone()),
+            Who::Name(_) | Who::Id(_) => None,
+        };
+        self.reply(ticket, &Reply::UserFound { person, email });
         None
     }
 
@@ -70,7 +77,8 @@ impl Session {
     /// First the list, then who of them is online. The same way for both questions, of friends and of presence.
     pub(in crate::session) fn list_friends(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
         let origin = self.origin(ticket)?;
-        self.house.reader(user).do_send(LoadFriends { user, origin });
+        let profiles = self.manners().customs.profiles;
+        self.house.reader(user).do_send(LoadFriends { user, profiles, origin });
         None
     }
 

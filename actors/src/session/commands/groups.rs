@@ -1,24 +1,31 @@
 //! Groups: create, join, answer, leave, list; and the session's own place among their listeners.
 
 use super::known;
+use super::roles::About;
 use crate::delivery::{Attached, MembershipChanged, Ticket};
 use crate::group::{AskMembers, AttachListener, AttachTo};
 use crate::session::Session;
 use crate::session::dispatch::{Found, Question};
 use crate::store::{LoadGroups, Op};
-use protocol::{GroupId, JoinPolicy, Name, Refusal, UserId, Verdict, WhichGroup, Who};
+use protocol::{GroupAbout, GroupId, JoinPolicy, Mark, Name, Refusal, Seq, UserId, Verdict, WhichGroup, Who};
 
 impl Session {
     pub(in crate::session) fn create_group(
         &mut self,
         ticket: Ticket,
         owner: UserId,
-        name: &str,
+        name: Option<&str>,
         join: Option<JoinPolicy>,
+        about: &GroupAbout,
     ) -> Option<Question> {
         let join = join.unwrap_or(self.manners().customs.join);
-        match Name::parse(name) {
-            Ok(name) => self.submit(ticket, Op::CreateGroup { owner, name, join }),
+        let told = About { description: &about.description, avatar: &about.avatar, fields: &about.fields };
+        if let Err(refusal) = told.check(&self.house.settings.profile) {
+            self.refuse(ticket, refusal);
+            return None;
+        }
+        match name.map(Name::parse).transpose() {
+            Ok(name) => self.submit(ticket, Op::CreateGroup { owner, name, join, about: Box::new(about.clone()) }),
             Err(error) => self.refuse(ticket, Refusal::BadName(error)),
         }
         None
@@ -29,10 +36,12 @@ impl Session {
         ticket: Ticket,
         user: UserId,
         group: &WhichGroup,
+        reason: &str,
         found: Option<&Found>,
     ) -> Option<Question> {
+        let reason = self.reason(ticket, reason)?;
         let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
-        self.submit(ticket, Op::Join { user, group: group.id });
+        self.submit(ticket, Op::Join { user, group: group.id, reason });
         None
     }
 
@@ -42,12 +51,13 @@ impl Session {
         user: UserId,
         group: &WhichGroup,
         member: &Who,
-        verdict: Verdict,
+        (verdict, reason): (Verdict, &str),
         found: Option<&Found>,
     ) -> Option<Question> {
+        let reason = self.reason(ticket, reason)?;
         let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
         let member = known!(self, ticket, self.find_user(member, found), NoSuchUser);
-        self.submit(ticket, Op::AnswerJoin { user, group: group.id, member: member.id, verdict });
+        self.submit(ticket, Op::AnswerJoin { user, group: group.id, member: member.id, verdict, reason });
         None
     }
 
@@ -118,7 +128,10 @@ impl Session {
         }
         let Some(attached) = self.attached_entering(attached) else { return };
         let Some(member) = &mut self.member else { return };
-        let Attached { listening, group, head } = attached;
+        let Attached { user, listening, group, head } = attached;
+        if member.me.id != user {
+            return;
+        }
         let Some(at) = member.attaching.iter().position(|(id, _)| *id == group) else { return };
         let (id, shown) = member.attaching.swap_remove(at);
         if let Some((listening, group)) = listening {
@@ -134,6 +147,9 @@ impl Session {
         if let Some(member) = &mut self.member {
             member.attaching.retain(|(id, _)| *id != group);
             member.feeds.unfollow(group);
+            if let Some(window) = member.receiving.window() {
+                window.forget(Mark::Group(group, Seq(0)));
+            }
         }
     }
 }

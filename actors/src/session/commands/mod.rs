@@ -7,8 +7,13 @@ mod chat;
 mod files;
 mod friends;
 mod groups;
+mod mail;
+mod people;
+mod receipts;
+mod roles;
 
 pub(super) use account::Entering;
+pub(super) use receipts::Recalling;
 
 /// Takes what a look-up knows, refuses what nobody is called, or returns the question.
 macro_rules! known {

@@ -9,27 +9,50 @@ use protocol::{FriendPolicy, MessagePolicy, Name, Person, Refusal, UserId};
 impl Ledger {
     pub(super) fn create_account(
         &mut self,
-        name: Name,
+        name: &Name,
         password_hash: &str,
         add: FriendPolicy,
         message: MessagePolicy,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
+        let place = self.place_of(name)?.ok_or(Refusal::NameTaken)?;
+
+        let user = self.add_account(place, password_hash, (add, message), now_ms);
+        Ok(Outcome::AccountCreated { user })
+    }
+
+    /// The next account's number.
+    pub(super) fn next_user(&mut self) -> Result<u64, ReadError> {
+        Ok(self.desk.number(&Table::meta(Meta::NextUser))?.unwrap_or(FIRST_USER))
+    }
+
+    /// Where a new account of that name would be; nowhere if the name is taken, or looks like one that is.
+    pub(super) fn place_of(&mut self, name: &Name) -> Result<Option<Place>, ReadError> {
         let key = Table::UserName.text(name.key().as_str());
         if self.desk.has(&key)? {
-            return Err(Refusal::NameTaken);
+            return Ok(None);
         }
-        let likeness = self.likeness(Table::UserSkeleton, &name)?.map_err(|Alike| Refusal::NameTaken)?;
-        let counter = Table::meta(Meta::NextUser);
-        let id = self.desk.number(&counter)?.unwrap_or(FIRST_USER);
+        let Ok(likeness) = self.likeness(Table::UserSkeleton, name)? else { return Ok(None) };
+        let person = Person { id: UserId(self.next_user()?), name: name.clone() };
+        Ok(Some(Place { person, key, likeness }))
+    }
 
-        let person = Person { id: UserId(id), name };
-        self.desk.put(counter, &Number(id + 1));
+    /// Writes an account into its place.
+    pub(super) fn add_account(
+        &mut self,
+        place: Place,
+        password_hash: &str,
+        (add, message): (FriendPolicy, MessagePolicy),
+        now_ms: u64,
+    ) -> Person {
+        let Place { person, key, likeness } = place;
+        let id = person.id.0;
+        self.desk.put(Table::meta(Meta::NextUser), &Number(id + 1));
         self.desk.put(key, &Number(id));
         self.put_likeness(likeness, &person.name);
         self.desk.put(Table::Credentials.one(id), &Text(password_hash));
         self.desk.put_account(Account { person: person.clone(), add, message }, now_ms);
-        Ok(Outcome::AccountCreated { user: person })
+        person
     }
 
     pub(super) fn set_password(&mut self, user: UserId, password_hash: &str) -> Result<Outcome, Refusal> {
@@ -84,6 +107,13 @@ impl Ledger {
             self.desk.put(key, &Text(&name.scripts()));
         }
     }
+}
+
+/// Room for a new account, as found by [`Ledger::place_of`].
+pub(super) struct Place {
+    person: Person,
+    key: Key,
+    likeness: Vec<Key>,
 }
 
 /// A name looks like one that exists.

@@ -1,15 +1,16 @@
 //! Friendships and the requests that lead to them.
 //!
 //! Whether somebody pays special attention to a friend is its own affair: each side's row says it from that side's own
-//! word. The asker's word waits in the request.
+//! word. The asker's word waits in the request. A request that nobody answered in time counts for nothing from then on;
+//! `expiry.rs` takes it away and tells both, unless it is asked anew before: then it goes on as a new one.
 
 use super::{Ledger, is_full};
 use crate::store::desk::Line;
 use crate::store::ops::Outcome;
-use crate::store::rows::{self, FriendRow, InboxRow, ReadError, RequestRow, Tally};
-use crate::store::schema::{Key, Table};
+use crate::store::rows::{self, FriendRow, InboxRow, Notice, ReadError, RequestRow, Tally};
+use crate::store::schema::{Key, Table, Waiting};
 use bytes::Bytes;
-use protocol::{FriendPolicy, Person, Refusal, UserId, Verdict};
+use protocol::{FriendPolicy, Person, Profile, Refusal, UserId, Verdict};
 use std::time::Duration;
 
 /// When a request came.
@@ -27,8 +28,6 @@ pub(super) struct Requests {
     pub(super) live: u64,
     /// The next one's `nth`.
     pub(super) next: u64,
-    /// The keys of those that are.
-    pub(super) expired: Vec<Key>,
 }
 
 /// Whether a request made at `at_ms` still counts. A clock that went back makes none expire.
@@ -39,6 +38,11 @@ pub(in crate::store) fn is_live(at_ms: u64, now_ms: u64, ttl: Duration) -> bool 
 /// When a friend request came.
 fn turn(key: &Key, value: &[u8]) -> Result<Turn, ReadError> {
     rows::decode(key, value).map(|RequestRow { nth, at_ms, .. }| Turn { nth, at_ms })
+}
+
+/// What is kept under this key, where there is something.
+pub(super) fn request<'a>(key: &Key, value: Option<&'a Bytes>) -> Result<Option<RequestRow<'a>>, ReadError> {
+    value.map(|value| rows::decode(key, value)).transpose()
 }
 
 /// One side of a friendship that begins: who it is, and whether it pays special attention to the other.
@@ -60,6 +64,7 @@ impl Ledger {
         from: UserId,
         to: UserId,
         special: bool,
+        reason: Box<str>,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
         if from == to {
@@ -70,45 +75,49 @@ impl Ledger {
         if self.desk.has(&Table::Friend.two(from.0, to.0))? {
             return Err(Refusal::AlreadyFriends);
         }
+        if self.is_blocked(to, from)? {
+            return Err(Refusal::Blocked);
+        }
         let lengths = self.room_for_friends(from, to)?;
         let mine = Table::FriendRequest.two(to.0, from.0);
         let theirs = Table::FriendRequest.two(from.0, to.0);
         let (my_value, their_value) = (self.desk.get(&mine)?, self.desk.get(&theirs)?);
-        let crossing = self.friend_request(&theirs, their_value.as_ref(), now_ms)?;
+        let (my_request, their_request) = (request(&mine, my_value.as_ref())?, request(&theirs, their_value.as_ref())?);
+        let crossing = their_request.filter(|request| self.waits(request, now_ms));
         if crossing.is_some() || asked.add == FriendPolicy::Open {
             // Whoever had asked learns the answer even if away; an open account had asked for nothing.
             let head = self.desk.head(Line::Inbox(to))?;
+            let profiles = self.shown_profiles(&asker, &asked.person)?;
 
-            for (key, value) in [(mine, &my_value), (theirs, &their_value)] {
-                if value.is_some() {
-                    self.desk.delete(key);
-                }
-            }
+            self.end_request(to, from, my_request);
+            self.end_request(from, to, their_request);
             let other = Side { who: &asked.person, special: crossing.is_some_and(|request| request.special) };
             self.make_friends(Side { who: &asker, special }, other, lengths, now_ms);
             let told = crossing.map(|_| {
                 let row = InboxRow::FriendAnswer { friend: from, accepted: true };
-                self.desk.append_inbox(to, head, row)
+                self.desk.append_inbox(to, head, &row)
             });
-            return Ok(Outcome::Befriended { from: asker, to: asked.person, told });
+            return Ok(Outcome::Befriended { from: asker, to: asked.person, told, profiles });
         }
-        if let Some(request) = self.friend_request(&mine, my_value.as_ref(), now_ms)? {
-            if request.special != special {
-                self.desk.put(mine, &RequestRow { special, ..request });
+        if let Some(request) = my_request.filter(|request| self.waits(request, now_ms)) {
+            let said = if reason.is_empty() { request.reason } else { &reason };
+            let anew = RequestRow { special, reason: said, ..request };
+            if anew != request {
+                self.desk.put(mine, &anew);
             }
-            return Ok(Outcome::FriendAsked { from: asker, to: asked.person, special, again: true });
+            return Ok(Outcome::FriendAsked { from: asker, to: asked.person, special, reason, again: true });
         }
         let waiting = self.requests(&Table::FriendRequest.one(to.0), now_ms, turn)?;
         if is_full(waiting.live, self.settings.friend.max_requests) {
             return Err(Refusal::ListFull);
         }
+        let at_ms = self.request_time(now_ms)?;
 
-        for key in waiting.expired {
-            self.desk.delete(key);
-        }
+        self.end_request(to, from, my_request);
         let name = asker.name.as_str();
-        self.desk.put(mine, &RequestRow { nth: waiting.next, at_ms: now_ms, name, special, reason: "" });
-        Ok(Outcome::FriendAsked { from: asker, to: asked.person, special, again: false })
+        self.desk.put(mine, &RequestRow { nth: waiting.next, at_ms, name, special, reason: &reason });
+        self.note_due(Waiting::Friend, at_ms, to.0, from.0);
+        Ok(Outcome::FriendAsked { from: asker, to: asked.person, special, reason, again: false })
     }
 
     pub(super) fn answer_friend(
@@ -117,29 +126,35 @@ impl Ledger {
         asker: UserId,
         verdict: Verdict,
         special: bool,
+        reason: Box<str>,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
         let key = Table::FriendRequest.two(user.0, asker.0);
         let value = self.desk.get(&key)?;
-        let request = self.friend_request(&key, value.as_ref(), now_ms)?.ok_or(Refusal::NoSuchRequest)?;
+        let asking = request(&key, value.as_ref())?.filter(|request| self.waits(request, now_ms));
+        let asking = asking.ok_or(Refusal::NoSuchRequest)?;
         let me = self.known(user)?.person;
         let other = self.known(asker)?.person;
         let accepted = verdict == Verdict::Accept;
         let lengths = if accepted { Some(self.room_for_friends(asker, user)?) } else { None };
         let back = Table::FriendRequest.two(asker.0, user.0);
-        let crossed = accepted && self.desk.has(&back)?;
+        let back_value = if accepted { self.desk.get(&back)? } else { None };
+        let crossed = request(&back, back_value.as_ref())?;
         let head = self.desk.head(Line::Inbox(asker))?;
+        let profiles = if accepted { Some(self.shown_profiles(&me, &other)?) } else { None };
 
-        self.desk.delete(key);
-        if crossed {
-            self.desk.delete(back);
-        }
+        self.end_request(user, asker, Some(asking));
+        self.end_request(asker, user, crossed);
         if let Some(lengths) = lengths {
             let asked = Side { who: &me, special };
-            self.make_friends(Side { who: &other, special: request.special }, asked, lengths, now_ms);
+            self.make_friends(Side { who: &other, special: asking.special }, asked, lengths, now_ms);
         }
-        let told = self.desk.append_inbox(asker, head, InboxRow::FriendAnswer { friend: user, accepted });
-        Ok(Outcome::FriendAnswered { user: me, asker: other, accepted, told })
+        let row = match accepted {
+            true => InboxRow::FriendAnswer { friend: user, accepted },
+            false => InboxRow::Notice(Notice::FriendRejected { friend: user, reason: reason.clone() }),
+        };
+        let told = self.desk.append_inbox(asker, head, &row);
+        Ok(Outcome::FriendAnswered { user: me, asker: other, accepted, reason, told, profiles })
     }
 
     /// One's own row only: the other side neither changes nor learns of it.
@@ -175,19 +190,25 @@ impl Ledger {
         Ok((key, tally))
     }
 
-    /// The request in what is kept under this key, where there is one and it has not expired.
-    fn friend_request<'a>(
-        &self,
-        key: &Key,
-        value: Option<&'a Bytes>,
-        now_ms: u64,
-    ) -> Result<Option<RequestRow<'a>>, ReadError> {
-        let Some(value) = value else { return Ok(None) };
-        let request: RequestRow<'_> = rows::decode(key, value)?;
-        Ok(is_live(request.at_ms, now_ms, self.settings.friend.request_ttl()).then_some(request))
+    /// Whether a request still counts.
+    fn waits(&self, request: &RequestRow<'_>, now_ms: u64) -> bool {
+        is_live(request.at_ms, now_ms, self.settings.friend.request_ttl())
     }
 
-    /// All requests under this prefix. Bounded by `max_requests` and what has expired since somebody last asked.
+    /// What two accounts tell others about themselves.
+    fn shown_profiles(&mut self, one: &Person, other: &Person) -> Result<Box<(Profile, Profile)>, ReadError> {
+        Ok(Box::new((self.profile_of(one)?.for_others(), self.profile_of(other)?.for_others())))
+    }
+
+    /// A request is over, if there was one.
+    fn end_request(&mut self, asked: UserId, asker: UserId, request: Option<RequestRow<'_>>) {
+        if let Some(request) = request {
+            self.desk.delete(Table::FriendRequest.two(asked.0, asker.0));
+            self.forget_due(Waiting::Friend, request.at_ms, asked.0, asker.0);
+        }
+    }
+
+    /// All requests under this prefix. Bounded by `max_requests` and what has expired and was not yet taken away.
     /// `turn` reads one.
     pub(super) fn requests(
         &mut self,
@@ -196,14 +217,12 @@ impl Ledger {
         turn: fn(&Key, &[u8]) -> Result<Turn, ReadError>,
     ) -> Result<Requests, ReadError> {
         let ttl = self.settings.friend.request_ttl();
-        let mut found = Requests { live: 0, next: 0, expired: Vec::new() };
+        let mut found = Requests { live: 0, next: 0 };
         for (key, value) in self.desk.list(prefix)? {
             let Turn { nth, at_ms } = turn(&key, &value)?;
             found.next = found.next.max(nth + 1);
             if is_live(at_ms, now_ms, ttl) {
                 found.live += 1;
-            } else {
-                found.expired.push(key);
             }
         }
         Ok(found)

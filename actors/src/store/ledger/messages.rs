@@ -1,11 +1,12 @@
 //! Messages, and how far they were received.
 
 use super::Ledger;
+use super::dedup::Past;
 use crate::store::desk::Line;
-use crate::store::ops::{Conversation, Mark, Outcome};
+use crate::store::ops::{Conversation, Destination, Mark, Outcome, Stamp};
 use crate::store::rows::{InboxRow, Number};
 use crate::store::schema::Table;
-use protocol::{Body, GroupId, MessagePolicy, Refusal, UserId};
+use protocol::{Body, GroupId, MessagePolicy, Refusal, Seq, UserId};
 
 impl Ledger {
     /// Two rows: the message, once, and the pointer in the receiver's inbox. No read where all is remembered.
@@ -15,29 +16,56 @@ impl Ledger {
         to: UserId,
         body: Body,
         friends_only: bool,
+        stamp: Option<Stamp>,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
+        // A message that comes again has the answer that it had, whatever has changed since.
+        let remember = match self.look_back(from, Destination::User(to), stamp, now_ms)? {
+            Past::Repeated(outcome) => return Ok(outcome),
+            Past::New(remember) => remember,
+        };
         let receiver = self.known(to)?;
         let sender = self.known(from)?.person;
         let friends = friends_only || (receiver.message == MessagePolicy::Friends && from != to);
         if friends && !self.desk.has(&Table::Friend.two(to.0, from.0))? {
             return Err(Refusal::NotFriends);
         }
-        let inbox = self.desk.head(Line::Inbox(to))?;
-        let cursor = self.desk.number(&Table::InboxCursor.one(to.0))?.unwrap_or(0);
-        if inbox.0.saturating_sub(cursor) >= self.settings.inbox.max {
-            return Err(Refusal::InboxFull);
+        if self.is_blocked(to, from)? {
+            return Err(Refusal::Blocked);
         }
+        let inbox = self.room_in_inbox(to)?;
         let talk = Conversation::between(from, to);
         let head = self.desk.head(Line::Log(talk))?;
 
         let seq = self.desk.append_log(talk, head, from, now_ms, &body);
-        let inbox = self.desk.append_inbox(to, inbox, InboxRow::Private { from, seq });
+        let inbox = self.desk.append_inbox(to, inbox, &InboxRow::Private { from, seq });
+        self.remember(remember, seq);
         Ok(Outcome::Private { from: sender, to: receiver.person, seq, inbox, at_ms: now_ms, body })
     }
 
+    /// The last place in an inbox that takes one more.
+    pub(super) fn room_in_inbox(&mut self, user: UserId) -> Result<Seq, Refusal> {
+        let head = self.desk.head(Line::Inbox(user))?;
+        let cursor = self.desk.number(&Table::InboxCursor.one(user.0))?.unwrap_or(0);
+        if head.0.saturating_sub(cursor) >= self.settings.inbox.max {
+            return Err(Refusal::InboxFull);
+        }
+        Ok(head)
+    }
+
     /// One row, however many read it: members hold cursors.
-    pub(super) fn post(&mut self, from: UserId, group: GroupId, body: Body, now_ms: u64) -> Result<Outcome, Refusal> {
+    pub(super) fn post(
+        &mut self,
+        from: UserId,
+        group: GroupId,
+        body: Body,
+        stamp: Option<Stamp>,
+        now_ms: u64,
+    ) -> Result<Outcome, Refusal> {
+        let remember = match self.look_back(from, Destination::Group(group), stamp, now_ms)? {
+            Past::Repeated(outcome) => return Ok(outcome),
+            Past::New(remember) => remember,
+        };
         let card = self.living_group(group)?;
         if !self.desk.has(&Table::Member.two(group.0, from.0))? {
             return Err(Refusal::NotMember);
@@ -47,6 +75,7 @@ impl Ledger {
         let head = self.desk.head(Line::Log(talk))?;
 
         let seq = self.desk.append_log(talk, head, from, now_ms, &body);
+        self.remember(remember, seq);
         Ok(Outcome::Posted { from: sender, group: card.group, seq, at_ms: now_ms, body })
     }
 

@@ -5,13 +5,22 @@
 //! tells anybody anything; its caller does, and only after [`Ledger::commit`] returned `Ok`.
 
 mod accounts;
+mod codes;
+mod dedup;
+mod expiry;
 mod friends;
 mod groups;
+mod invites;
 mod joining;
 mod messages;
+mod people;
+mod recall;
+mod roles;
+mod visits;
 
+pub use codes::code_hash;
 pub(in crate::store) use friends::is_live as friends_request_is_live;
-pub(in crate::store) use groups::card as group_card;
+pub(in crate::store) use groups::{card as group_card, info as group_info};
 
 use super::desk::Desk;
 use super::high_water::HighWater;
@@ -21,7 +30,10 @@ use super::reader::Reader;
 use super::rocks::Rocks;
 use super::rows::ReadError;
 use super::space::{Disk, Guard, Room, Space};
-use crate::settings::{FriendSettings, GroupSettings, InboxSettings, StorageSettings, Sync};
+use crate::settings::{
+    ActorSettings, BinarySettings, FriendSettings, GroupSettings, InboxSettings, MailSettings, MessageSettings,
+    StorageSettings, Sync,
+};
 use protocol::{Refusal, UserId};
 use rocksdb::{WriteBatch, WriteOptions};
 use std::fs::File;
@@ -36,6 +48,23 @@ pub struct LedgerSettings {
     pub friend: FriendSettings,
     pub group: GroupSettings,
     pub inbox: InboxSettings,
+    pub message: MessageSettings,
+    pub binary: BinarySettings,
+    pub mail: MailSettings,
+}
+
+impl From<&ActorSettings> for LedgerSettings {
+    fn from(settings: &ActorSettings) -> Self {
+        Self {
+            storage: settings.storage.clone(),
+            friend: settings.friend.clone(),
+            group: settings.group.clone(),
+            inbox: settings.inbox.clone(),
+            message: settings.message.clone(),
+            binary: settings.binary.clone(),
+            mail: settings.mail.clone(),
+        }
+    }
 }
 
 /// A commit that failed. Whether its batch will be found at the next open is *unknown*, so nobody may be told yes or
@@ -75,6 +104,8 @@ pub struct Ledger {
     /// The buffers were flushed since the room became little.
     flushed: bool,
     failed: Option<String>,
+    /// Nothing waits for an answer since before that time, in milliseconds since 1970 (UTC). `None`: nothing waits.
+    due: Option<u64>,
     _lock: File,
 }
 
@@ -117,6 +148,7 @@ impl Ledger {
             seen_errors: 0,
             flushed: false,
             failed: None,
+            due: Some(0), // nobody has looked yet
             _lock: lock,
         };
         // Synced once, so that the new log is on the disk before the old ones are missed.
@@ -153,27 +185,58 @@ impl Ledger {
             }
             return Ok(Outcome::Advanced);
         }
-        if room != Room::Plenty {
+        // Who logs in may need a code looked at; that takes hardly any room.
+        let little = room == Room::Little && matches!(op, Op::TryCode { .. } | Op::Again { .. });
+        if room != Room::Plenty && !little {
             return Err(Refusal::StorageFull);
         }
         let outcome = match op {
             Op::CreateAccount { name, password_hash, add, message } => {
-                self.create_account(name, &password_hash, add, message, now_ms)
+                self.create_account(&name, &password_hash, add, message, now_ms)
             }
             Op::SetPassword { user, password_hash } => self.set_password(user, &password_hash),
             Op::SetPolicy { user, add, message } => self.set_policy(user, add, message, now_ms),
-            Op::Befriend { from, to, special } => self.befriend(from, to, special, now_ms),
-            Op::AnswerFriend { user, asker, verdict, special } => {
-                self.answer_friend(user, asker, verdict, special, now_ms)
+            Op::Befriend { from, to, special, reason } => self.befriend(from, to, special, reason, now_ms),
+            Op::AnswerFriend { user, asker, verdict, special, reason } => {
+                self.answer_friend(user, asker, verdict, special, reason, now_ms)
             }
             Op::SetFriend { user, friend, special } => self.set_friend(user, friend, special),
             Op::Unfriend { user, friend } => self.unfriend(user, friend),
-            Op::CreateGroup { owner, name, join } => self.create_group(owner, name, join, now_ms),
-            Op::Join { user, group } => self.join(user, group, now_ms),
-            Op::AnswerJoin { user, group, member, verdict } => self.answer_join(user, group, member, verdict, now_ms),
+            Op::CreateGroup { owner, name, join, about } => self.create_group(owner, name, join, &about, now_ms),
+            Op::Join { user, group, reason } => self.join(user, group, reason, now_ms),
+            Op::AnswerJoin { user, group, member, verdict, reason } => {
+                self.answer_join(user, group, member, verdict, reason, now_ms)
+            }
+            Op::IssueCode { email, purpose, salt, hash } => self.issue_code(&email, purpose, salt, hash, now_ms),
+            Op::TryCode { email, purpose, code, spend } => self.try_code(&email, purpose, &code, spend, now_ms),
+            Op::CreateByMail { email, code, nickname, wish, password_hash, add, message } => {
+                self.create_by_mail(&email, &code, nickname, &wish, &password_hash, (add, message), now_ms)
+            }
+            Op::ResetPassword { email, code, password_hash } => {
+                self.reset_password(&email, &code, &password_hash, now_ms)
+            }
+            Op::BindEmail { user, email, code } => self.bind_email(user, &email, &code, now_ms),
+            Op::NoteVisit { user, from } => self.note_visit(user, from, now_ms),
+            Op::SetProfile { user, change } => self.set_profile(user, *change),
+            Op::SetRemark { user, friend, remark } => self.set_remark(user, friend, remark),
+            Op::Block { user, other, blocked } => self.block(user, other, blocked, now_ms),
+            Op::Expire => self.expire(now_ms),
+            Op::SetGroup { user, group, change } => self.set_group(user, group, *change),
+            Op::SetRole { user, group, member, role } => self.set_role(user, group, member, role),
+            Op::Invite { user, group, who } => self.invite(user, group, who, now_ms),
+            Op::AnswerInvite { user, group, verdict, reason } => {
+                self.answer_invite(user, group, verdict, reason, now_ms)
+            }
+            Op::RemoveMember { user, group, member, reason } => self.remove_member(user, group, member, reason),
+            Op::TransferGroup { user, group, member } => self.transfer_group(user, group, member),
+            Op::DissolveGroup { user, group } => self.dissolve_group(user, group),
+            Op::Again { from, group, stamp } => self.again(from, group, &stamp, now_ms),
+            Op::Recall { user, of, place } => self.recall(user, of, place, now_ms),
             Op::Leave { user, group } => self.leave(user, group),
-            Op::Private { from, to, body, friends_only } => self.private(from, to, body, friends_only, now_ms),
-            Op::Post { from, group, body } => self.post(from, group, body, now_ms),
+            Op::Private { from, to, body, friends_only, stamp } => {
+                self.private(from, to, body, friends_only, stamp, now_ms)
+            }
+            Op::Post { from, group, body, stamp } => self.post(from, group, body, stamp, now_ms),
             Op::Advance { .. } => Ok(Outcome::Advanced), // above
         }?;
         self.staged += 1;

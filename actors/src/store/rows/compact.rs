@@ -4,7 +4,8 @@
 
 use super::{ReadError, unknown_version};
 use bytes::Bytes;
-use protocol::{Body, BodyKind, GroupId, Seq, UserId};
+use protocol::{Body, BodyKind, GroupId, Role, Seq, UserId};
+use serde::{Deserialize, Serialize};
 
 /// The version of rows in `log` and `inbox`.
 const COMPACT: u8 = 1;
@@ -33,6 +34,8 @@ pub(in crate::store) fn encode_log(from: UserId, at_ms: u64, body: &Body) -> Vec
             row.push(4);
             row.extend_from_slice(&number.to_be_bytes());
         }
+        BodyKind::Recall => row.push(5),
+        BodyKind::Recalled => row.push(6),
     }
     row.extend_from_slice(&body.data);
     row
@@ -54,27 +57,71 @@ pub(in crate::store) fn decode_log(key: &[u8], value: &[u8]) -> Result<LogRow, R
         2 => BodyKind::File,
         3 => BodyKind::Voice,
         4 => BodyKind::Custom(u32::from_be_bytes(take(key, &mut rest)?)),
+        5 => BodyKind::Recall,
+        6 => BodyKind::Recalled,
         other => return Err(ReadError::row(key, format!("has a body of the unknown kind {other}"))),
     };
     Ok(LogRow { from, at_ms, body: Body { kind, data: Bytes::copy_from_slice(rest) } })
 }
 
-/// A row of `inbox`: version, kind (1), then at most 16 bytes. Its owner is in the key.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// A row of `inbox`: version, kind (1), then at most 16 bytes, or a notice. Its owner is in the key.
+#[derive(Clone, PartialEq, Debug)]
 pub(in crate::store) enum InboxRow {
     /// A message: in the conversation with `from`, at `seq`.
     Private { from: UserId, seq: Seq },
     /// An answer to a friend request.
     FriendAnswer { friend: UserId, accepted: bool },
-    /// An answer to a request to join.
+    /// An answer to a request to join. Only read: a [`Notice`] is written.
     JoinAnswer { group: GroupId, accepted: bool },
+    /// Anything else.
+    Notice(Notice),
+}
+
+/// What an inbox keeps beside messages: postcard, so variants and fields are only ever added behind the others. What each
+/// becomes is the [`InboxItem`](crate::store::InboxItem) of the same name.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(in crate::store) enum Notice {
+    FriendRejected { friend: UserId, reason: Box<str> },
+    FriendRequestExpired { asker: UserId, asked: UserId },
+    JoinAnswered { group: GroupId, accepted: bool, reason: Box<str> },
+    JoinRequestExpired { group: GroupId, asker: UserId },
+    RoleChanged { group: GroupId, role: Role },
+    InviteAnswered { group: GroupId, who: UserId, accepted: bool, reason: Box<str> },
+    InviteExpired { group: GroupId, who: UserId },
+    MemberRemoved { group: GroupId, reason: Box<str> },
+    GroupDissolved { group: GroupId },
+}
+
+impl Notice {
+    /// The people and the group that it names.
+    pub(in crate::store) fn about(&self) -> ([Option<UserId>; 2], Option<GroupId>) {
+        match *self {
+            Self::FriendRejected { friend, .. } => ([Some(friend), None], None),
+            Self::FriendRequestExpired { asker, asked } => ([Some(asker), Some(asked)], None),
+            Self::JoinRequestExpired { group, asker } => ([Some(asker), None], Some(group)),
+            Self::InviteAnswered { group, who, .. } | Self::InviteExpired { group, who } => {
+                ([Some(who), None], Some(group))
+            }
+            Self::JoinAnswered { group, .. }
+            | Self::RoleChanged { group, .. }
+            | Self::MemberRemoved { group, .. }
+            | Self::GroupDissolved { group } => ([None, None], Some(group)),
+        }
+    }
 }
 
 /// A row of `inbox` as bytes.
-pub(in crate::store) fn encode_inbox(row: InboxRow) -> Vec<u8> {
+pub(in crate::store) fn encode_inbox(row: &InboxRow) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(18);
     bytes.push(COMPACT);
-    match row {
+    match *row {
+        InboxRow::Notice(ref notice) => {
+            bytes.push(3);
+            // It consists of numbers and texts: that can always be said.
+            if let Ok(said) = postcard::to_stdvec(notice) {
+                bytes.extend_from_slice(&said);
+            }
+        }
         InboxRow::Private { from, seq } => {
             bytes.push(0);
             bytes.extend_from_slice(&from.0.to_be_bytes());
@@ -100,6 +147,10 @@ pub(in crate::store) fn decode_inbox(key: &[u8], value: &[u8]) -> Result<InboxRo
     let [version, kind] = take::<2>(key, &mut rest)?;
     if version != COMPACT {
         return Err(unknown_version(key, version));
+    }
+    if kind == 3 {
+        let notice = postcard::from_bytes(rest).map_err(|error| ReadError::row(key, error.to_string()))?;
+        return Ok(InboxRow::Notice(notice));
     }
     let first = u64::from_be_bytes(take(key, &mut rest)?);
     let row = match kind {
@@ -127,7 +178,7 @@ mod tests {
         let custom = Body { kind: BodyKind::Custom(258), data: Bytes::from_static(b"\0z") };
         assert_eq!(encode_log(UserId(1), 2, &custom), b"\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\x04\0\0\x01\x02\0z");
         assert_eq!(
-            encode_inbox(InboxRow::JoinAnswer { group: GroupId(3), accepted: true }),
+            encode_inbox(&InboxRow::JoinAnswer { group: GroupId(3), accepted: true }),
             b"\x01\x02\0\0\0\0\0\0\0\x03\x01"
         );
     }
@@ -143,8 +194,9 @@ mod tests {
             InboxRow::Private { from: UserId(1), seq: Seq(2) },
             InboxRow::FriendAnswer { friend: UserId(1), accepted: false },
             InboxRow::JoinAnswer { group: GroupId(1), accepted: true },
+            InboxRow::Notice(Notice::MemberRemoved { group: GroupId(1), reason: "小".into() }),
         ] {
-            assert_eq!(decode_inbox(b"k", &encode_inbox(row)).unwrap(), row);
+            assert_eq!(decode_inbox(b"k", &encode_inbox(&row)).unwrap(), row);
         }
     }
 

@@ -1,15 +1,21 @@
-//! What is in a value: rows of `state` as postcard behind a version byte; rows of `log` and `inbox` are in `compact.rs`.
+//! What is in a value: rows of `state` as postcard behind a version byte; those of profiles are in `profile.rs`, rows of
+//! `log` and `inbox` in `compact.rs`.
 //!
 //! Owns: the bytes of every value, and [`ReadError`]. Never: touches the database. A version that is not known here is
 //! an error with the row's key in it, never a guess.
 
 mod compact;
+mod groups;
+mod profile;
 
-pub(super) use compact::{InboxRow, decode_inbox, decode_log, encode_inbox, encode_log};
+pub(super) use compact::{InboxRow, LogRow, Notice, decode_inbox, decode_log, encode_inbox, encode_log};
+pub(super) use groups::AboutRow;
+pub(super) use profile::{ProfileRow, decode_picture, encode_picture};
 
-use super::schema::show;
+use super::ops::{Conversation, Destination};
+use super::schema::{self, Key, show};
 use bytes::Bytes;
-use protocol::{FriendPolicy, JoinPolicy, MessagePolicy};
+use protocol::{FriendPolicy, GroupId, JoinPolicy, MessagePolicy, Role, Seq, UserId};
 use serde::{Deserialize, Serialize};
 
 /// Why something stored could not be read. Both are faults of the server's or of its disk, never of who asked.
@@ -101,11 +107,11 @@ pub(super) struct FriendRow<'a> {
     pub(super) name: &'a str,
     /// With special attention.
     pub(super) special: bool,
-    /// What this side calls the friend; empty for nothing. Not written yet.
+    /// What this side calls the friend; empty for nothing.
     pub(super) remark: &'a str,
 }
 
-/// Somebody who wants to be a friend.
+/// Somebody who wants to be a friend, or into a group.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct RequestRow<'a> {
     /// The order of the requests.
@@ -116,8 +122,36 @@ pub(super) struct RequestRow<'a> {
     pub(super) name: &'a str,
     /// The asker would pay special attention: kept for its row, once they are friends.
     pub(super) special: bool,
-    /// What the asker said; empty for nothing. Not written yet.
+    /// What the asker said; empty for nothing.
     pub(super) reason: &'a str,
+}
+
+/// Somebody who is asked into a group. Under its number, then the group's.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct InviteRow<'a> {
+    /// The order of the invitations.
+    pub(super) nth: u64,
+    /// Since when, in milliseconds since 1970 (UTC).
+    pub(super) at_ms: u64,
+    /// The group's name.
+    pub(super) name: &'a str,
+    /// Who asks.
+    pub(super) inviter: u64,
+    /// And its name.
+    pub(super) inviter_name: &'a str,
+}
+
+/// Somebody in a group.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct MemberRow<'a> {
+    /// The order of the list.
+    pub(super) nth: u64,
+    /// Since when, in milliseconds since 1970 (UTC).
+    pub(super) at_ms: u64,
+    /// The member's name.
+    pub(super) name: &'a str,
+    /// `Member` or `Manager`: who owns the group, the group's own row says.
+    pub(super) role: Role,
 }
 
 /// How long a list is, so that its bound costs no scan.
@@ -129,19 +163,77 @@ pub(super) struct Tally {
     pub(super) next: u64,
 }
 
+/// A code that was mailed.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct CodeRow {
+    pub(super) salt: [u8; 16],
+    /// SHA-256 of the salt and the digits.
+    pub(super) hash: [u8; 32],
+    /// When it was issued.
+    pub(super) at_ms: u64,
+    /// Wrong ones that may still be tried; none of one that is spent.
+    pub(super) tries_left: u32,
+    /// Codes that were issued for this address and purpose since `hour_ms`.
+    pub(super) issued: u32,
+    pub(super) hour_ms: u64,
+}
+
 /// A number: counters, cursors, what a name points at.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Number(pub(super) u64);
+
+/// Nothing: all that there is to say is in the key.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Nothing;
 
 /// A text: password hashes, scripts.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Text<'a>(pub(super) &'a str);
 
+/// A message that may come again, in `dedup`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct SentRow {
+    /// Which of its installation's messages it was.
+    pub(super) nth: u64,
+    /// When it came, in milliseconds since 1970 (UTC).
+    pub(super) at_ms: u64,
+    /// Its place in the conversation.
+    pub(super) seq: u64,
+    /// Where it went: a group, or a person.
+    group: bool,
+    to: u64,
+    /// Of where it went and what it says.
+    pub(super) hash: [u8; 32],
+}
+
+impl SentRow {
+    pub(super) fn new(nth: u64, at_ms: u64, seq: Seq, to: Destination, hash: [u8; 32]) -> Self {
+        let (group, to) = match to {
+            Destination::User(user) => (false, user.0),
+            Destination::Group(group) => (true, group.0),
+        };
+        Self { nth, at_ms, seq: seq.0, group, to, hash }
+    }
+
+    /// The key of the message itself, which `from` wrote.
+    pub(super) fn place(&self, from: UserId) -> Key {
+        let talk = match self.group {
+            true => Conversation::Group(GroupId(self.to)),
+            false => Conversation::between(from, UserId(self.to)),
+        };
+        schema::place(schema::conversation(talk), Seq(self.seq))
+    }
+}
+
+impl Row<'_> for SentRow {}
 impl<'a> Row<'a> for AccountRow<'a> {}
 impl<'a> Row<'a> for GroupRow<'a> {}
 impl<'a> Row<'a> for ListedRow<'a> {}
 impl Row<'_> for Tally {}
 impl Row<'_> for Number {}
+impl Row<'_> for CodeRow {}
+impl Row<'_> for Nothing {}
+impl<'a> Row<'a> for InviteRow<'a> {}
 impl<'a> Row<'a> for Text<'a> {}
 
 impl<'a> Row<'a> for FriendRow<'a> {
@@ -159,6 +251,15 @@ impl<'a> Row<'a> for RequestRow<'a> {
     fn older(version: u8, rest: &'a [u8]) -> Option<Parsed<'a, Self>> {
         let request = |ListedRow { nth, at_ms, name }| Self { nth, at_ms, name, special: false, reason: "" };
         (version == 1).then(|| postcard::take_from_bytes(rest).map(|(row, rest)| (request(row), rest)))
+    }
+}
+
+impl<'a> Row<'a> for MemberRow<'a> {
+    const VERSION: u8 = 2;
+
+    fn older(version: u8, rest: &'a [u8]) -> Option<Parsed<'a, Self>> {
+        let member = |ListedRow { nth, at_ms, name }| Self { nth, at_ms, name, role: Role::Member };
+        (version == 1).then(|| postcard::take_from_bytes(rest).map(|(row, rest)| (member(row), rest)))
     }
 }
 
@@ -204,7 +305,12 @@ mod tests {
         assert_eq!(&encode(&friend).unwrap()[..], b"\x02\x01\x02\x01x\x01\0");
         let request = RequestRow { nth: 1, at_ms: 2, name: "x", special: false, reason: "hi" };
         assert_eq!(&encode(&request).unwrap()[..], b"\x02\x01\x02\x01x\0\x02hi");
+        let invite = InviteRow { nth: 1, at_ms: 2, name: "g", inviter: 300, inviter_name: "x" };
+        assert_eq!(&encode(&invite).unwrap()[..], b"\x01\x01\x02\x01g\xac\x02\x01x");
+        assert_eq!(&encode(&Nothing).unwrap()[..], b"\x01");
         assert_eq!(&encode(&Tally { live: 1, next: 2 }).unwrap()[..], b"\x01\x01\x02");
+        let sent = SentRow::new(1, 2, Seq(3), Destination::Group(GroupId(4)), [b'h'; 32]);
+        assert_eq!(&encode(&sent).unwrap()[..], [&b"\x01\x01\x02\x03\x01\x04"[..], &[b'h'; 32]].concat());
         assert_eq!(&encode(&Number(128)).unwrap()[..], b"\x01\x80\x01");
         assert_eq!(&encode(&Text("h")).unwrap()[..], b"\x01\x01h");
     }
@@ -234,6 +340,14 @@ mod tests {
         // What a program from before says to new rows: it read them all as this type.
         let error = decode::<ListedRow<'_>>(b"k", &encode(&friend).unwrap()).unwrap_err().to_string();
         assert!(error.contains("version 2, which this program does not know"), "{error}");
+    }
+
+    #[test]
+    fn codes_are_what_is_on_disk() {
+        let row = CodeRow { salt: [1; 16], hash: [2; 32], at_ms: 300, tries_left: 5, issued: 1, hour_ms: 3 };
+        let bytes = encode(&row).unwrap();
+        assert_eq!(bytes[..], [&[1][..], &[1; 16], &[2; 32], b"\xac\x02\x05\x01\x03"].concat());
+        assert_eq!(decode::<CodeRow>(b"k", &bytes).unwrap(), row);
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Decoder for FramedDecoder {
         }
         let found = match self.carrier {
             Carrier::Stream => self.step(input),
-            Carrier::Message => self.message(input),
+            Carrier::Message | Carrier::Text => self.message(input),
         };
         match found {
             None => Decoded::Need,

@@ -13,6 +13,7 @@ use crate::dialect::{Carrier, Frame, Frames, Mistake};
 use crate::dialects::typed;
 use crate::event::{Event, GroupRef, Person};
 use crate::ids::UserId;
+use crate::profile::Member;
 use crate::reply::{Correspondent, Friend, PastMessage, Refusal, Reply};
 use std::borrow::Cow;
 
@@ -24,12 +25,29 @@ const CONFIRM: &str = "confirm_one_way";
 /// The packets that answer a request; none for `logout`, which has no return.
 pub(super) fn reply(reply: &Reply, carrier: Carrier) -> Frames {
     let answer = match reply {
-        Reply::LoggedOut => return Frames::new(),
-        Reply::FriendAdded { friend } => {
+        // Asked for in `binary` only: this language has no words for them.
+        Reply::CodeSent { .. }
+        | Reply::Profile(_)
+        | Reply::FriendProfile(_)
+        | Reply::Done
+        | Reply::RemarkSet { .. }
+        | Reply::Blocked { .. }
+        | Reply::BlockList(_)
+        | Reply::GroupInfo(_)
+        | Reply::RoleSet { .. }
+        | Reply::InviteSent { .. }
+        | Reply::InviteAnswered { .. }
+        | Reply::MemberRemoved { .. }
+        | Reply::GroupDissolved { .. }
+        | Reply::Recalled { .. }
+        | Reply::FileOffered { .. }
+        | Reply::FileDeclined { .. }
+        | Reply::LoggedOut => return Frames::new(),
+        Reply::FriendAdded { friend, .. } => {
             let added = success(Verb::AddFriend);
             return [frame(&added), confirmed(), friends_now(friend)].into_iter().collect();
         }
-        Reply::FriendAnswered { asker, accepted: true } => {
+        Reply::FriendAnswered { asker, accepted: true, .. } => {
             return [confirmed(), friends_now(asker)].into_iter().collect();
         }
         Reply::Friends { me, friends } => return friend_list(me.id, friends, carrier),
@@ -42,7 +60,7 @@ pub(super) fn reply(reply: &Reply, carrier: Carrier) -> Frames {
             return Frames::from_buf([frame(&packet)]);
         }
         Reply::Refused { verb, refusal, .. } => return Frames::from_buf([refused(*verb, *refusal, carrier)]),
-        Reply::Registered { id } => Answer { id: Some(*id), ..success(Verb::Register) },
+        Reply::Registered { id, .. } => Answer { id: Some(*id), ..success(Verb::Register) },
         Reply::LoggedIn(roster) => Answer { username: Some(roster.me.name.as_str()), ..success(Verb::Login) },
         Reply::Pong => success(Verb::Ping),
         Reply::FriendRequested { .. } => success(Verb::AddFriend),
@@ -51,7 +69,7 @@ pub(super) fn reply(reply: &Reply, carrier: Carrier) -> Frames {
         }
         Reply::FriendRemoved { friend } => about_dst(Verb::RemoveFriend, friend),
         Reply::FriendSet { friend, .. } => about_dst(Verb::SetFriend, friend),
-        Reply::UserFound { person } => {
+        Reply::UserFound { person, .. } => {
             Answer { id: Some(person.id), username: Some(person.name.as_str()), ..success(Verb::FindUser) }
         }
         Reply::PolicySet { add, message } => Answer {
@@ -60,8 +78,8 @@ pub(super) fn reply(reply: &Reply, carrier: Carrier) -> Frames {
             ..success(Verb::SetPolicy)
         },
         Reply::PasswordChanged => success(Verb::ChangePassword),
-        Reply::GroupCreated { group } => of_group(group, success(Verb::CreateGroup)),
-        Reply::Joined { group } => of_group(group, success(Verb::JoinGroup)),
+        Reply::GroupCreated { group, .. } => of_group(group, success(Verb::CreateGroup)),
+        Reply::Joined { group, .. } => of_group(group, success(Verb::JoinGroup)),
         Reply::JoinRequested { group } => {
             Answer { message: Some(CONFIRM), ..of_group(group, success(Verb::JoinGroup)) }
         }
@@ -153,7 +171,7 @@ fn group_list(groups: &[GroupRef], carrier: Carrier) -> Frames {
     list(carrier, &entries, |groups, part| GroupList { command, status: SUCCESS, groups, part })
 }
 
-fn member_list(group: &GroupRef, members: &[Person], carrier: Carrier) -> Frames {
+fn member_list(group: &GroupRef, members: &[Member], carrier: Carrier) -> Frames {
     let entries: Vec<ListedMember<'_>> = members.iter().map(ListedMember::from).collect();
     let (command, groupname) = (words::return_of(Verb::ListMembers), group.name.as_str());
     list(carrier, &entries, |members, part| MemberList {
@@ -219,25 +237,41 @@ fn group_message(from: &Person, group: &GroupRef, body: &Body, carrier: Carrier)
 /// The packets that tell an event.
 pub(super) fn event(event: &Event, carrier: Carrier) -> Frames {
     let told = match event {
+        Event::FriendRequestExpired { .. }
+        | Event::JoinRequestExpired { .. }
+        | Event::RoleChanged { .. }
+        | Event::Invited { .. }
+        | Event::InviteAnswered { .. }
+        | Event::InviteExpired { .. }
+        | Event::MemberRemoved { .. }
+        | Event::GroupDissolved { .. }
+        | Event::Typing { .. }
+        | Event::Read { .. }
+        | Event::FileAsked { .. }
+        | Event::FileReady { .. }
+        | Event::FileProgress { .. }
+        | Event::FileDone { .. }
+        | Event::FileDeclined { .. } => return Frames::new(),
+        Event::Private { body, .. } | Event::Posted { body, .. } if body.is_taken_back() => return Frames::new(),
         Event::FriendOnline { friend } => presence(friend, true),
         Event::FriendOffline { friend } => presence(friend, false),
-        Event::FriendAdded { friend } => return [confirmed(), friends_now(friend)].into_iter().collect(),
-        Event::FriendRequested { asker, to, special } => {
+        Event::FriendAdded { friend, .. } => return [confirmed(), friends_now(friend)].into_iter().collect(),
+        Event::FriendRequested { asker, to, special, .. } => {
             frame(&FriendRequest { command: "add_friend", src: asker.id, dst: *to, status: *special, message: CONFIRM })
         }
-        Event::FriendRejected { friend } => {
+        Event::FriendRejected { friend, .. } => {
             let answer = frame(&failed(Verb::AnswerFriend, REJECTED, None, carrier));
             return [answer, about("friend_rejected", friend)].into_iter().collect();
         }
         Event::FriendRemoved { friend } => about("friend_removed", friend),
-        Event::JoinRequested { group, asker } => frame(&Answer {
+        Event::JoinRequested { group, asker, .. } => frame(&Answer {
             command: "join_group",
             src: Some(asker.id),
             username: Some(asker.name.as_str()),
             message: Some(CONFIRM),
             ..of_group(group, Answer::default())
         }),
-        Event::JoinAnswered { group, accepted } => frame(&of_group(
+        Event::JoinAnswered { group, accepted, .. } => frame(&of_group(
             group,
             if *accepted { success(Verb::AnswerJoin) } else { failed(Verb::AnswerJoin, REJECTED, None, carrier) },
         )),
@@ -253,7 +287,7 @@ pub(super) fn event(event: &Event, carrier: Carrier) -> Frames {
             length: *length,
             filename: name,
         }),
-        Event::TransferFailed { end } => frame(&Answer {
+        Event::TransferFailed { end, .. } => frame(&Answer {
             command: "file_end",
             status: Some(FAIL),
             detail: Some(words::transfer_end(*end)),

@@ -62,7 +62,7 @@ pub(super) fn json_bytes(value: &impl Serialize) -> usize {
 
 /// Whether a packet may go out as it is.
 pub(super) fn fits(frame: &Frame, carrier: Carrier) -> bool {
-    carrier == Carrier::Message || frame.wire().len() <= PACKET_BYTES + usize::from(HEADER)
+    carrier.has_messages() || frame.wire().len() <= PACKET_BYTES + usize::from(HEADER)
 }
 
 /// The JSON that can stand where `empty` has nothing. Never nothing: whatever a name holds, the work goes on.

@@ -17,6 +17,7 @@ mod words;
 use crate::dialect::{Carrier, Customs, Decoder, Dialect, Frame, Frames, Limits, Mistake};
 use crate::event::Event;
 use crate::ids::RequestId;
+use crate::mark::Kept;
 use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
 
 /// JSON packets behind a length; on a link with messages, a message is a packet.
@@ -44,6 +45,10 @@ impl Dialect for Framed {
             friends_only: true,
             store_offline: true,
             logout_closes: true,
+            acknowledges: false,
+            heartbeats: false,
+            profiles: false,
+            asked_for_files: false,
         }
     }
 
@@ -59,7 +64,7 @@ impl Dialect for Framed {
         encode::mistake(mistake, carrier)
     }
 
-    fn event(&self, event: &Event, carrier: Carrier) -> Frames {
+    fn event(&self, event: &Event, _kept: Option<Kept>, carrier: Carrier) -> Frames {
         encode::event(event, carrier)
     }
 }
@@ -73,9 +78,10 @@ mod tests {
     fn a_login_is_told_from_everything_else() {
         let packet = |reply: &Reply| Framed.reply(RequestId(0), reply, Carrier::Message)[0].body();
         let me = Person { id: UserId(10_000), name: Name::parse("a").unwrap() };
-        let roster = Roster { me, friends: Vec::new(), groups: Vec::new() };
+        let name = me.name.clone();
+        let roster = Roster { me, friends: Vec::new(), groups: Vec::new(), profile: None, terms: None };
         assert!(is_login(&packet(&Reply::LoggedIn(Box::new(roster)))));
-        assert!(!is_login(&packet(&Reply::Registered { id: UserId(10_000) })));
+        assert!(!is_login(&packet(&Reply::Registered { id: UserId(10_000), name })));
         let refused = Reply::Refused { verb: Verb::Login, refusal: Refusal::WrongPassword, about: None };
         assert!(!is_login(&packet(&refused)));
     }

@@ -3,8 +3,9 @@
 
 use super::fit::Part;
 use crate::body::FileLength;
-use crate::event::{GroupRef, Person};
+use crate::event::GroupRef;
 use crate::ids::{GroupId, Seq, UserId};
+use crate::profile::Member;
 use crate::reply::{Friend, PastMessage};
 use serde::{Serialize, Serializer};
 
@@ -269,8 +270,9 @@ pub(super) struct ListedMember<'a> {
     username: &'a str,
 }
 
-impl<'a> From<&'a Person> for ListedMember<'a> {
-    fn from(person: &'a Person) -> Self {
+impl<'a> From<&'a Member> for ListedMember<'a> {
+    fn from(member: &'a Member) -> Self {
+        let person = &member.person;
         Self { id: person.id, username: person.name.as_str() }
     }
 }

@@ -65,17 +65,21 @@ fn command(verb: Verb, f: &mut Fields<'_>, carrier: Carrier) -> Result<(Option<C
         Verb::Register => {
             (None, Command::Register { name: f.string(Field::Username)?, password: f.secret(Field::Password)? })
         }
-        Verb::Login => (None, Command::Login { who: f.who(Field::Id)?, password: f.secret(Field::Password)? }),
+        Verb::Login => (
+            None,
+            Command::Login { who: f.who(Field::Id)?, password: f.secret(Field::Password)?, code: None, instance: None },
+        ),
         Verb::Logout => (Some(f.who(Field::Id)?), Command::Logout),
         Verb::Ping => (None, Command::Ping),
-        Verb::AddFriend => {
-            (Some(f.who(Field::Src)?), Command::AddFriend { friend: f.who(Field::Dst)?, special: f.special()? })
-        }
+        Verb::AddFriend => (
+            Some(f.who(Field::Src)?),
+            Command::AddFriend { friend: f.who(Field::Dst)?, special: f.special()?, reason: Box::default() },
+        ),
         // `src` is who had asked, and `dst` who was asked, all the way: it is `dst` that sends this packet.
         Verb::AnswerFriend => {
             let (asker, me) = (f.who(Field::Src)?, f.who(Field::Dst)?);
             let (special, verdict) = (f.special()?, f.word(Field::Message, &VERDICT)?);
-            (Some(me), Command::AnswerFriend { asker, verdict, special })
+            (Some(me), Command::AnswerFriend { asker, verdict, special, reason: Box::default() })
         }
         Verb::SetFriend => (
             f.maybe_who(Field::Src)?,
@@ -99,13 +103,27 @@ fn command(verb: Verb, f: &mut Fields<'_>, carrier: Carrier) -> Result<(Option<C
         ),
         Verb::CreateGroup => (
             f.maybe_who(Field::Src)?,
-            Command::CreateGroup { name: f.string(Field::Groupname)?, join: f.maybe_word(Field::Join, &JOIN)? },
+            Command::CreateGroup {
+                name: Some(f.string(Field::Groupname)?),
+                join: f.maybe_word(Field::Join, &JOIN)?,
+                about: Box::default(),
+            },
         ),
-        Verb::JoinGroup => (f.maybe_who(Field::Src)?, Command::JoinGroup { group: f.which_group()? }),
+        Verb::JoinGroup => {
+            (f.maybe_who(Field::Src)?, Command::JoinGroup { group: f.which_group()?, reason: Box::default() })
+        }
         // As with friends: `src` had asked, `dst` is the owner who answers.
         Verb::AnswerJoin => {
             let (member, me) = (f.who(Field::Src)?, f.maybe_who(Field::Dst)?);
-            (me, Command::AnswerJoin { group: f.which_group()?, member, verdict: f.word(Field::Message, &VERDICT)? })
+            (
+                me,
+                Command::AnswerJoin {
+                    group: f.which_group()?,
+                    member,
+                    verdict: f.word(Field::Message, &VERDICT)?,
+                    reason: Box::default(),
+                },
+            )
         }
         Verb::LeaveGroup => (f.maybe_who(Field::Src)?, Command::LeaveGroup { group: f.which_group()? }),
         Verb::ListMembers => (f.maybe_who(Field::Src)?, Command::ListMembers { group: f.which_group()? }),
@@ -113,6 +131,8 @@ fn command(verb: Verb, f: &mut Fields<'_>, carrier: Carrier) -> Result<(Option<C
         Verb::Post => (f.maybe_who(Field::Src)?, f.send_group_message()?),
         Verb::History => (f.maybe_who(Field::Src)?, f.history()?),
         Verb::OfferFile => (f.maybe_who(Field::Src)?, f.send_file(carrier)?),
+        // The table above has no other.
+        _ => return Err(mistake(MistakeKind::UnknownCommand, "there is no such command")),
     })
 }
 
@@ -190,7 +210,8 @@ impl Fields<'_> {
         let to = UserId(number(&dst));
         let text = self.string(Field::Message)?;
         fitting(&text, &PrivateMessage::new(src, to, &text), 0)?;
-        let command = Command::SendPrivate { to: Who::Id(to), as_written: dst.into(), body: Body::text(text) };
+        let command =
+            Command::SendPrivate { to: Who::Id(to), as_written: dst.into(), body: Body::text(text), number: None };
         Ok((Some(Who::Id(src)), command))
     }
 
@@ -200,7 +221,7 @@ impl Fields<'_> {
         // The names and numbers that the packet will have are not known here, but how long they can be.
         let widest = GroupMessage::new(UserId(u64::MAX), "", GroupId(u64::MAX), "", &text);
         fitting(&text, &widest, 2 * NAME_BYTES)?;
-        Ok(Command::Post { group, body: Body::text(text) })
+        Ok(Command::Post { group, body: Body::text(text), number: None })
     }
 
     fn history(&mut self) -> Result<Command, Mistake> {
@@ -223,6 +244,6 @@ impl Fields<'_> {
         if carrier == Carrier::Stream {
             fitting(&name, &FilePort::sending(u16::MAX, None, length, &name, dst), 0)?;
         }
-        Ok(Command::OfferFile { to: Who::Id(dst), length, name })
+        Ok(Command::OfferFile { to: Who::Id(dst), length, name, hash: None })
     }
 }

@@ -32,6 +32,8 @@ pub(super) fn return_of(verb: Verb) -> &'static str {
         Verb::Post => "send_group_message_return",
         Verb::History => "history_return",
         Verb::OfferFile => "send_file_return",
+        // Not to be asked for in this dialect.
+        _ => "return",
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) fn refusal(verb: Verb, refusal: Refusal, carrier: Carrier) -> &'stati
         // One word for both: nobody is told which numbers have an account.
         (Verb::Login, Refusal::NoSuchUser | Refusal::WrongPassword) => match carrier {
             Carrier::Stream => "wrong id or password",
-            Carrier::Message => "wrong password or id",
+            Carrier::Message | Carrier::Text => "wrong password or id",
         },
         (Verb::AddFriend, Refusal::NoSuchUser) => "wrong friend_id",
         (Verb::SendPrivate | Verb::OfferFile | Verb::SetFriend | Verb::RemoveFriend, Refusal::NoSuchUser)
@@ -103,6 +105,20 @@ pub(super) fn refusal(verb: Verb, refusal: Refusal, carrier: Carrier) -> &'stati
         (_, Refusal::InboxFull) => "inbox full",
         (_, Refusal::Busy) => "server busy",
         (_, Refusal::StorageFull) => "storage full",
+        // Asked for in `binary` only, but for the first two: they are told what tells least.
+        (_, Refusal::Blocked) => "dst not in friend_list",
+        (_, Refusal::NotManager) => "not the owner",
+        (_, Refusal::CodeRequired) => "code required",
+        (_, Refusal::WrongCode) => "wrong code",
+        (_, Refusal::TooManyCodes) => "too many codes",
+        (_, Refusal::BadEmail) => "wrong email",
+        (_, Refusal::EmailTaken) => "email already exists",
+        (_, Refusal::MailOff) => "no mail",
+        (_, Refusal::Conflict) => "conflict",
+        (_, Refusal::NoSuchMessage) => "no such message",
+        (_, Refusal::TooLate) => "too late",
+        (_, Refusal::NoSuchReceipt) => "no such receipt",
+        (_, Refusal::NoSuchTransfer) => "no such transfer",
         (_, Refusal::NotOverHttp) => "not over http",
         (_, Refusal::Fault) => "server error",
     }
@@ -115,6 +131,7 @@ pub(super) fn needs_hint(verb: Verb, refusal: Refusal) -> bool {
         | Refusal::BadPassword
         | Refusal::NotPermitted
         | Refusal::TooManyAttempts
+        | Refusal::CodeRequired
         | Refusal::TooManySessions
         | Refusal::OwnerStays
         | Refusal::NotOverHttp => true,
@@ -125,6 +142,18 @@ pub(super) fn needs_hint(verb: Verb, refusal: Refusal) -> bool {
         | Refusal::NameTaken
         | Refusal::Yourself
         | Refusal::AlreadyFriends
+        | Refusal::Blocked
+        | Refusal::NotManager
+        | Refusal::WrongCode
+        | Refusal::TooManyCodes
+        | Refusal::BadEmail
+        | Refusal::EmailTaken
+        | Refusal::MailOff
+        | Refusal::Conflict
+        | Refusal::NoSuchMessage
+        | Refusal::TooLate
+        | Refusal::NoSuchReceipt
+        | Refusal::NoSuchTransfer
         | Refusal::NoSuchRequest
         | Refusal::ListFull
         | Refusal::NoSuchGroup
@@ -151,7 +180,7 @@ pub(super) fn mistake(verb: Option<Verb>, kind: MistakeKind, carrier: Carrier) -
         MistakeKind::UnknownCommand => "wrong command",
         MistakeKind::MissingField | MistakeKind::WrongType | MistakeKind::BadValue => match carrier {
             Carrier::Stream => "wrong Json",
-            Carrier::Message => "wrong json",
+            Carrier::Message | Carrier::Text => "wrong json",
         },
         MistakeKind::TextTooLong if verb == Some(Verb::OfferFile) => "filename too long",
         MistakeKind::TextTooLong => "message too long",
@@ -165,6 +194,8 @@ pub(super) fn closing(reason: ClosingReason) -> (&'static str, Option<&'static s
         ClosingReason::SlowConsumer => ("slow reader", Some("what is sent to this connection is not read")),
         ClosingReason::TimedOut => ("timeout", Some("nothing, or only part of a packet, came in the time allowed")),
         ClosingReason::TooManyConnections => ("too many connections", None),
+        ClosingReason::Silent => ("timeout", Some("nothing was heard in the time allowed")),
+        ClosingReason::Replaced => ("replaced", Some("the same client has logged in on another connection")),
         ClosingReason::Fault => ("server error", None),
     }
 }

@@ -40,7 +40,7 @@ impl PlainDecoder {
         let framing = match carrier {
             Carrier::Stream => Framing::Unseen,
             // A link with messages keeps them apart itself.
-            Carrier::Message => Framing::Known(Style::Streaming),
+            Carrier::Message | Carrier::Text => Framing::Known(Style::Streaming),
         };
         Self {
             carrier,
@@ -174,7 +174,7 @@ impl Decoder for PlainDecoder {
         self.look_behind_first(input);
         let found = match self.carrier {
             Carrier::Stream => self.step(input),
-            Carrier::Message => self.message(input),
+            Carrier::Message | Carrier::Text => self.message(input),
         };
         match found {
             None => Decoded::Need,

@@ -100,12 +100,29 @@ impl<'a> Line<'a> {
 pub(super) fn reply(reply: &Reply) -> Option<Frame> {
     let success = |verb| Answer { cmd: words::reply_to(verb), result: Some("success"), ..Answer::default() };
     let frame = match reply {
-        Reply::LoggedOut => return None,
+        // Asked for in `binary` only: this language has no words for them.
+        Reply::CodeSent { .. }
+        | Reply::Profile(_)
+        | Reply::FriendProfile(_)
+        | Reply::Done
+        | Reply::RemarkSet { .. }
+        | Reply::Blocked { .. }
+        | Reply::BlockList(_)
+        | Reply::GroupInfo(_)
+        | Reply::RoleSet { .. }
+        | Reply::InviteSent { .. }
+        | Reply::InviteAnswered { .. }
+        | Reply::MemberRemoved { .. }
+        | Reply::GroupDissolved { .. }
+        | Reply::Recalled { .. }
+        | Reply::FileOffered { .. }
+        | Reply::FileDeclined { .. }
+        | Reply::LoggedOut => return None,
         Reply::Registered { .. } => frame(&success(Verb::Register)),
         Reply::LoggedIn(roster) => logged_in(roster),
         Reply::Pong => frame(&success(Verb::Ping)),
-        Reply::FriendAdded { friend } => frame(&Answer { friend: name_of(friend), ..success(Verb::AddFriend) }),
-        Reply::FriendRequested { friend } => {
+        Reply::FriendAdded { friend, .. } => frame(&Answer { friend: name_of(friend), ..success(Verb::AddFriend) }),
+        Reply::FriendRequested { friend, .. } => {
             frame(&Answer { result: Some(REQUESTED), friend: name_of(friend), ..success(Verb::AddFriend) })
         }
         Reply::FriendAnswered { asker, .. } => frame(&Answer { friend: name_of(asker), ..success(Verb::AnswerFriend) }),
@@ -117,7 +134,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
             frame(&Answer { friend: Some(&all), online: Some(&online), ..success(Verb::ListFriends) })
         }
         Reply::FriendSet { friend, .. } => frame(&Answer { friend: name_of(friend), ..success(Verb::SetFriend) }),
-        Reply::UserFound { person } => {
+        Reply::UserFound { person, .. } => {
             frame(&Answer { friend: name_of(person), id: Some(&person.id.to_string()), ..success(Verb::FindUser) })
         }
         Reply::Groups(groups) => {
@@ -130,8 +147,10 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
             ..success(Verb::SetPolicy)
         }),
         Reply::PasswordChanged => frame(&success(Verb::ChangePassword)),
-        Reply::GroupCreated { group } => frame(&Answer { group: name_of_group(group), ..success(Verb::CreateGroup) }),
-        Reply::Joined { group } => frame(&Answer { group: name_of_group(group), ..success(Verb::JoinGroup) }),
+        Reply::GroupCreated { group, .. } => {
+            frame(&Answer { group: name_of_group(group), ..success(Verb::CreateGroup) })
+        }
+        Reply::Joined { group, .. } => frame(&Answer { group: name_of_group(group), ..success(Verb::JoinGroup) }),
         Reply::JoinRequested { group } => {
             frame(&Answer { result: Some(REQUESTED), group: name_of_group(group), ..success(Verb::JoinGroup) })
         }
@@ -140,7 +159,7 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
         }
         Reply::Left { group } => frame(&Answer { group: name_of_group(group), ..success(Verb::LeaveGroup) }),
         Reply::Members { group, members } => {
-            let all = joined(members.iter().map(|member| &member.name));
+            let all = joined(members.iter().map(|member| &member.person.name));
             // The document's reply has no `result` here.
             let cmd = words::reply_to(Verb::ListMembers);
             frame(&Answer { cmd, member: Some(&all), group: name_of_group(group), ..Answer::default() })
@@ -200,25 +219,41 @@ fn refused(verb: Verb, refusal: Refusal, about: Option<&str>) -> Frame {
     frame(&answer)
 }
 
-/// The object that tells an event.
-pub(super) fn event(event: &Event) -> Frame {
-    match event {
+/// The object that tells an event; none where this language has no word for it.
+pub(super) fn event(event: &Event) -> Option<Frame> {
+    let told = match event {
+        Event::FriendRequestExpired { .. }
+        | Event::JoinRequestExpired { .. }
+        | Event::RoleChanged { .. }
+        | Event::Invited { .. }
+        | Event::InviteAnswered { .. }
+        | Event::InviteExpired { .. }
+        | Event::MemberRemoved { .. }
+        | Event::GroupDissolved { .. }
+        | Event::Typing { .. }
+        | Event::Read { .. }
+        | Event::FileAsked { .. }
+        | Event::FileReady { .. }
+        | Event::FileProgress { .. }
+        | Event::FileDone { .. }
+        | Event::FileDeclined { .. } => return None,
+        Event::Private { body, .. } | Event::Posted { body, .. } if body.is_taken_back() => return None,
         Event::FriendOnline { friend } => about_friend("friend_login", friend),
         Event::FriendOffline { friend } => about_friend("friend_offline", friend),
         // The document puts the new friend's name into `result`.
-        Event::FriendAdded { friend } => {
+        Event::FriendAdded { friend, .. } => {
             frame(&Answer { cmd: "add_friend_reply", result: name_of(friend), ..Answer::default() })
         }
         Event::FriendRequested { asker, .. } => about_friend("add_request", asker),
-        Event::FriendRejected { friend } => about_friend("add_rejected", friend),
+        Event::FriendRejected { friend, .. } => about_friend("add_rejected", friend),
         Event::FriendRemoved { friend } => about_friend("friend_removed", friend),
-        Event::JoinRequested { group, asker } => frame(&Answer {
+        Event::JoinRequested { group, asker, .. } => frame(&Answer {
             cmd: "add_group_request",
             user: name_of(asker),
             group: name_of_group(group),
             ..Answer::default()
         }),
-        Event::JoinAnswered { group, accepted } => frame(&Answer {
+        Event::JoinAnswered { group, accepted, .. } => frame(&Answer {
             cmd: words::reply_to(Verb::JoinGroup),
             result: Some(if *accepted { "success" } else { "rejected" }),
             group: name_of_group(group),
@@ -238,7 +273,7 @@ pub(super) fn event(event: &Event) -> Frame {
             user: &from.name,
             path: door.path(),
         }),
-        Event::TransferFailed { end } => frame(&Answer {
+        Event::TransferFailed { end, .. } => frame(&Answer {
             cmd: words::reply_to(Verb::OfferFile),
             result: Some(words::transfer_end(*end)),
             ..Answer::default()
@@ -247,7 +282,8 @@ pub(super) fn event(event: &Event) -> Frame {
             let (result, detail) = words::closing(*reason);
             error(result, detail)
         }
-    }
+    };
+    Some(told)
 }
 
 /// The object that tells a mistake.

@@ -16,6 +16,7 @@ mod words;
 use crate::dialect::{Carrier, Customs, Decoder, Dialect, Frame, Frames, Limits, Mistake};
 use crate::event::Event;
 use crate::ids::RequestId;
+use crate::mark::Kept;
 use crate::reply::{FriendPolicy, JoinPolicy, MessagePolicy, Reply};
 use bytes::Bytes;
 
@@ -38,6 +39,10 @@ impl Dialect for Plain {
             friends_only: false,
             store_offline: false,
             logout_closes: false,
+            acknowledges: false,
+            heartbeats: false,
+            profiles: false,
+            asked_for_files: false,
         }
     }
 
@@ -53,8 +58,8 @@ impl Dialect for Plain {
         encode::mistake(mistake)
     }
 
-    fn event(&self, event: &Event, _carrier: Carrier) -> Frames {
-        Frames::from_buf([encode::event(event)])
+    fn event(&self, event: &Event, _kept: Option<Kept>, _carrier: Carrier) -> Frames {
+        encode::event(event).into_iter().collect()
     }
 
     /// A lone newline: it makes Qt hand out what is stuck behind a message box, and is white space to everybody else.

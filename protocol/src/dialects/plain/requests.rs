@@ -15,16 +15,28 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
     let f = &mut fields;
     let (claim, command) = match &*cmd {
         "register" => (None, Command::Register { name: f.string(Field::User)?, password: f.secret(Field::Password)? }),
-        "login" => (None, Command::Login { who: f.who(Field::User)?, password: f.secret(Field::Password)? }),
+        "login" => (
+            None,
+            Command::Login {
+                who: f.who(Field::User)?,
+                password: f.secret(Field::Password)?,
+                code: None,
+                instance: None,
+            },
+        ),
         "offline" => (Some(f.who(Field::User)?), Command::Logout),
         "ping" => (f.maybe_who(Field::User)?, Command::Ping),
-        "add" => (Some(f.who(Field::User)?), Command::AddFriend { friend: f.who(Field::Friend)?, special: false }),
+        "add" => (
+            Some(f.who(Field::User)?),
+            Command::AddFriend { friend: f.who(Field::Friend)?, special: false, reason: Box::default() },
+        ),
         "add_answer" => (
             Some(f.who(Field::User)?),
             Command::AnswerFriend {
                 asker: f.who(Field::Friend)?,
                 verdict: f.word(Field::Result, &VERDICT)?,
                 special: false,
+                reason: Box::default(),
             },
         ),
         "remove_friend" => (f.maybe_who(Field::User)?, Command::RemoveFriend { friend: f.who(Field::Friend)? }),
@@ -44,23 +56,31 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
         ),
         "create_group" => (
             Some(f.who(Field::User)?),
-            Command::CreateGroup { name: f.string(Field::Group)?, join: f.maybe_word(Field::Join, &JOIN)? },
+            Command::CreateGroup {
+                name: Some(f.string(Field::Group)?),
+                join: f.maybe_word(Field::Join, &JOIN)?,
+                about: Box::default(),
+            },
         ),
-        "add_group" => (Some(f.who(Field::User)?), Command::JoinGroup { group: f.which_group()? }),
+        "add_group" => {
+            (Some(f.who(Field::User)?), Command::JoinGroup { group: f.which_group()?, reason: Box::default() })
+        }
         "add_group_answer" => (
             Some(f.who(Field::User)?),
             Command::AnswerJoin {
                 member: f.who(Field::Member)?,
                 group: f.which_group()?,
                 verdict: f.word(Field::Result, &VERDICT)?,
+                reason: Box::default(),
             },
         ),
         "leave_group" => (f.maybe_who(Field::User)?, Command::LeaveGroup { group: f.which_group()? }),
         "get_group_member" => (f.maybe_who(Field::User)?, Command::ListMembers { group: f.which_group()? }),
         "private_chat" => (Some(f.who(Field::UserFrom)?), f.private_chat()?),
-        "group_chat" => {
-            (Some(f.who(Field::User)?), Command::Post { group: f.which_group()?, body: f.body(Field::Text)? })
-        }
+        "group_chat" => (
+            Some(f.who(Field::User)?),
+            Command::Post { group: f.which_group()?, body: f.body(Field::Text)?, number: None },
+        ),
         "get_history" => (f.maybe_who(Field::User)?, f.history()?),
         "send_file" => (
             Some(f.who(Field::FromUser)?),
@@ -68,6 +88,7 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
                 to: f.who(Field::ToUser)?,
                 length: f.file_length(Field::Length)?,
                 name: f.string(Field::Filename)?,
+                hash: None,
             },
         ),
         other => return Err(mistake(MistakeKind::UnknownCommand, format!("there is no command {}", quoted(other)))),
@@ -93,7 +114,7 @@ impl Fields<'_> {
     fn private_chat(&mut self) -> Result<Command, Mistake> {
         let to = self.text(Field::UserTo)?;
         let body = self.body(Field::Text)?;
-        Ok(Command::SendPrivate { to: Who::Name(NameKey::of(&to)), as_written: to.into(), body })
+        Ok(Command::SendPrivate { to: Who::Name(NameKey::of(&to)), as_written: to.into(), body, number: None })
     }
 
     fn history(&mut self) -> Result<Command, Mistake> {

@@ -31,6 +31,8 @@ pub(super) fn reply_to(verb: Verb) -> &'static str {
         Verb::Post => "group_chat_reply",
         Verb::History => "get_history_reply",
         Verb::OfferFile => "send_file_reply",
+        // Not to be asked for in this dialect.
+        _ => "error",
     }
 }
 
@@ -67,6 +69,20 @@ pub(super) fn refusal(verb: Verb, refusal: Refusal) -> &'static str {
         (_, Refusal::InboxFull) => "inbox_full",
         (_, Refusal::Busy) => "busy",
         (_, Refusal::StorageFull) => "storage_full",
+        // Asked for in `binary` only, but for the first two: they are told what tells least.
+        (_, Refusal::Blocked) => "not_friend",
+        (_, Refusal::NotManager) => "not_owner",
+        (_, Refusal::CodeRequired) => "code_required",
+        (_, Refusal::WrongCode) => "wrong_code",
+        (_, Refusal::TooManyCodes) => "too_many_codes",
+        (_, Refusal::BadEmail) => "bad_email",
+        (_, Refusal::EmailTaken) => "email_taken",
+        (_, Refusal::MailOff) => "mail_off",
+        (_, Refusal::Conflict) => "conflict",
+        (_, Refusal::NoSuchMessage) => "no_message",
+        (_, Refusal::TooLate) => "too_late",
+        (_, Refusal::NoSuchReceipt) => "no_receipt",
+        (_, Refusal::NoSuchTransfer) => "no_transfer",
         (_, Refusal::NotOverHttp) => "not_over_http",
         (_, Refusal::Fault) => "internal",
     }
@@ -92,6 +108,8 @@ pub(super) fn closing(reason: ClosingReason) -> (&'static str, &'static str) {
         ClosingReason::SlowConsumer => ("slow_consumer", "what is sent to this connection is not read"),
         ClosingReason::TimedOut => ("timeout", "nothing, or only part of an object, came in the time allowed"),
         ClosingReason::TooManyConnections => ("too_many_connections", "the server has as many connections as it takes"),
+        ClosingReason::Silent => ("timeout", "nothing was heard in the time allowed"),
+        ClosingReason::Replaced => ("replaced", "the same client has logged in on another connection"),
         ClosingReason::Fault => ("internal", "the server failed"),
     }
 }

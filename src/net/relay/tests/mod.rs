@@ -13,6 +13,8 @@ use actors::transfer::relay::{RelayEnd, RelayHold, RelayPlan, Relays, Way};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -66,6 +68,7 @@ pub(in crate::net) fn plan(sender: u8, receiver: u8, length: u64) -> RelayPlan {
         buffer_bytes: 256 * 1024,
         timeout: PATIENCE,
         settle: Duration::from_millis(20),
+        moved: Arc::default(),
     }
 }
 

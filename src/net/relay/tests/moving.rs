@@ -185,3 +185,32 @@ fn a_slow_receiver_holds_the_sender_back_and_gets_everything() {
         assert_eq!(open.end(), RelayEnd::Complete);
     });
 }
+
+#[test]
+fn what_has_left_towards_the_receiver_is_counted() {
+    with_each_mover(|relays| {
+        let plan = plan(ONE, TWO, 100_000);
+        let moved = plan.moved.clone();
+        let open = open(relays, plan);
+        let (mut sender, mut receiver) = (open.connect(ONE), open.connect(TWO));
+        sender.write_all(&file(100_000)[..70_000]).unwrap();
+        let mut got = vec![0; 70_000];
+        receiver.read_exact(&mut got).unwrap();
+        // It breaks off: no more than that has left, and all of it is counted by the time that the end is told.
+        drop(sender);
+        assert_eq!(open.end(), RelayEnd::Broken);
+        assert_eq!(moved.load(Ordering::Relaxed), 70_000);
+    });
+}
+
+#[test]
+fn what_was_read_ahead_and_never_left_is_not_counted() {
+    with_each_mover(|relays| {
+        let plan = plan(ONE, TWO, 100);
+        let moved = plan.moved.clone();
+        let open = open(relays, RelayPlan { timeout: Duration::from_millis(100), ..plan });
+        let _sender = open.send(ONE, &[7; 100]);
+        assert_eq!(open.end(), RelayEnd::TimedOut);
+        assert_eq!(moved.load(Ordering::Relaxed), 0);
+    });
+}
