@@ -1,5 +1,6 @@
 //! The stored conversations that one session follows, as a plain struct: its inbox and its groups. Owns: how far each
-//! has been shown, and which are behind. Never: shows a place twice, or skips one.
+//! has been shown, and which are behind. Never: shows a place
+//! twice, but for a line that was rewound; or skips one.
 //!
 //! A feed that is behind does not take live deliveries: it reads on from the store until it has caught up. Live ones
 //! only tell it how far there is to go. So a long backlog needs no memory, and there is no gap where it ends.

@@ -41,8 +41,9 @@ pub enum Then {
     },
     /// All who are concerned, and the asker: a change between people or in a group.
     Concerned,
-    /// A reader, who tells the asker all that a login of this account needs to know: so a login sees what the
-    /// account's earlier session had received, even if that is written only now.
+    /// A reader, who tells the asker all that a login of this account needs to know: so a login sees what an
+    /// earlier session of the account had received, if that session has ended and said so. One that is still open, or
+    /// is being replaced, may say so later: then the login shows it again.
     Login {
         /// Whose.
         user: UserId,

@@ -12,7 +12,7 @@
 //!
 //! Numbers in keys are big-endian, so that the order of keys is the order of numbers. Rows of `log` and `inbox` are
 //! never deleted one by one: how far somebody has read is a cursor in `state` (a table used as a queue makes scans
-//! slow). Those of `dedup` are, oldest first, but nothing ever scans them: each is looked up by its whole key.
+//! slow). Those of `dedup` are, oldest first, but only salvage ever scans them: each is looked up by its whole key.
 
 use super::ops::Conversation;
 use protocol::{CodePurpose, GroupId, Instance, Seq, UserId};
@@ -97,7 +97,7 @@ pub(super) enum Table {
     FriendRequest = 10,
     /// group → `GroupRow`.
     Group = 11,
-    /// group, user → `ListedRow` with the user's name.
+    /// group, user → `MemberRow` with the user's name, and as what.
     Member = 12,
     /// group → `Tally` of its members.
     MemberTally = 13,

@@ -320,3 +320,34 @@ fn typing_and_reading_are_told_to_whoever_is_there_and_kept_nowhere() {
         assert_eq!(line.rest().await, "", "other dialects have no word for it");
     });
 }
+
+/// Nothing of it is kept, so nothing else bounds it: a flood would throw its readers out.
+#[test]
+fn so_many_receipts_for_reading_a_second_and_no_more() {
+    in_world(|world| async move {
+        let _line = two(&world).await;
+        let (a, b) = (phone(&world, 10_000, None).await, phone(&world, 10_001, None).await);
+        a.rest().await;
+        for round in [10, 10] {
+            for _ in 0..50 {
+                let read = r#"{"seq":6,"read":{"peer":{"account":"10001"},"id":"3"}}"#;
+                assert!(a.ask(read).await.contains("done"));
+            }
+            assert_eq!(b.rest().await.len(), round);
+            seconds(1).await;
+        }
+    });
+}
+
+#[test]
+fn another_installation_on_the_same_connection_is_another_session() {
+    in_world(|world| async move {
+        let _line = two(&world).await;
+        let bare = phone(&world, 10_001, None).await;
+        let login = format!(r#"{{"seq":2,"login":{{"account":"10001","password":"pw","instance":"{INSTANCE}"}}}}"#);
+        assert!(bare.ask(&login).await.contains("loginSucceeded"));
+        let next = phone(&world, 10_001, Some(INSTANCE)).await;
+        assert!(bare.hear().await.unwrap().contains("REPLACED"), "it is known by its second login");
+        assert!(next.ask(r#"{"seq":3,"heartbeat":{}}"#).await.contains("heartbeat"));
+    });
+}

@@ -15,8 +15,8 @@ use std::time::Duration;
 /// In which `mail.codes_per_address` may be asked for.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Rows behind a new one that are looked at, and forgotten where they say nothing any more: each code that is issued
-/// makes at most one row, so the table shrinks faster than it grows.
+/// Rows behind a new one that are looked at, and forgotten where they say nothing any more: a little for each code that
+/// is issued, so that the table is not swept at once. Rows that no new one comes before stay.
 const SWEPT: usize = 4;
 
 /// Numbers that are tried behind a name that is taken, before it is the account's own.
