@@ -6,9 +6,11 @@ CARGO ?= cargo
 FUZZ_S ?= 60
 # More words for the server: make run ARGS="--set listen.plain.address=0.0.0.0:8000"
 ARGS ?=
+# The built program.
+HONGYAN = $${CARGO_TARGET_DIR:-target}/release/hongyan
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-python build run test check bench fuzz
+.PHONY: help setup setup-python build run test check check-report bench bench-parts smoke fuzz
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +39,21 @@ check: setup ## formatting, lints as errors, licences and sources of dependencie
 		echo "skipped: licences and sources of dependencies (cargo install --locked cargo-deny checks them)"; \
 	fi
 
-bench: setup ## measure parsing, encoding, storing and handing over
+check-report: setup ## open the load tester's page in Chromium: all plots drawn, in light, dark and narrow
+	@scripts/check-report
+
+bench: build ## measure the server's figures beside bare relays, in ten minutes, and print them as a table with ratios
+	@$(HONGYAN) loadtest --figures
+
+bench-parts: setup ## measure parsing, encoding, storing and handing over, each by itself
 	$(CARGO) bench --profile release --workspace
+
+smoke: build ## a minute of load over every dialect and link, with kills: nothing may be lost, doubled or out of order
+	$(HONGYAN) loadtest mixed --self --dialect plain,framed,binary --link tcp,ws --sessions 300 --rate 300 --duration 15s
+	$(HONGYAN) loadtest private --self --dialect plain,framed,binary --link tcp,ws --tls --sessions 240 --duration 8s
+	$(HONGYAN) loadtest group --self --dialect plain,framed,binary --groups 20 --sessions 500 --rate 200 --duration 8s
+	$(HONGYAN) loadtest private --self --dialect plain,binary --sessions 200 --duration 13s --chaos restart=4s
+	$(HONGYAN) loadtest private --in-process --sessions 5000 --duration 5s
 
 fuzz: ## feed any bytes to every dialect for FUZZ_S seconds; needs a nightly compiler and cargo-fuzz
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \

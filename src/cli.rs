@@ -49,6 +49,8 @@ pub enum Command {
     /// Print the settings in force, with their comments, as a settings file.
     #[command(after_help = SETTINGS_EXAMPLES)]
     Settings(Layers),
+    /// Measure a server with many simulated sessions, and prove what became of every message.
+    Loadtest(Box<crate::loadtest::options::Loadtest>),
 }
 
 /// `hongyan serve`
@@ -76,7 +78,7 @@ pub struct Layers {
     pub set: Vec<Override>,
 }
 
-fn key_value(text: &str) -> Result<Override, String> {
+pub(crate) fn key_value(text: &str) -> Result<Override, String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok(Override { flag: "--set", key: key.trim().to_owned(), value: value.trim().to_owned() })
@@ -113,6 +115,7 @@ impl Layers {
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Serve(serve) => serve::serve(serve.layers.load()?.settings, serve.accept_loss, chat::start),
+        Command::Loadtest(options) => crate::loadtest::run::run(options),
         Command::Settings(layers) => announce::print(&layers.load()?.print())
             .map_err(|error| Failure::new(Exit::StorageWrite, format!("standard output cannot be written: {error}"))),
     }

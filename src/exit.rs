@@ -12,6 +12,8 @@ pub enum Exit {
     Ok,
     /// The command line makes no sense. `clap` uses the same code.
     Usage,
+    /// A load test found that messages were lost, doubled or out of order, or a `--fail-if` came true.
+    LoadFailed,
     /// The database is damaged where it matters, or of a later kind than this program knows.
     Damaged,
     /// An address is taken or cannot be listened on.
@@ -29,9 +31,10 @@ pub enum Exit {
 }
 
 /// Every exit, its code, and what `--help` says of it.
-pub const TABLE: [(Exit, u8, &str); 9] = [
+pub const TABLE: [(Exit, u8, &str); 10] = [
     (Exit::Ok, 0, "stopped in order"),
     (Exit::Usage, 2, "the command line has a mistake"),
+    (Exit::LoadFailed, 3, "loadtest: messages were lost, doubled or out of order, or a --fail-if came true"),
     (Exit::Damaged, 65, "the database is damaged (see --accept-loss), or a newer hongyan wrote it"),
     (Exit::Listen, 69, "an address is taken or cannot be listened on"),
     (Exit::ActorDied, 70, "a part that the server cannot do without died; start it again"),
@@ -105,6 +108,7 @@ mod tests {
         let all = [
             (Exit::Ok, 0),
             (Exit::Usage, 2),
+            (Exit::LoadFailed, 3),
             (Exit::Damaged, 65),
             (Exit::Listen, 69),
             (Exit::ActorDied, 70),

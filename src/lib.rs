@@ -7,9 +7,11 @@
 pub mod announce;
 pub mod chat;
 pub mod cli;
+pub mod client;
 pub mod exit;
 pub mod folder;
 pub mod limits;
+pub mod loadtest;
 pub mod logging;
 pub mod mail;
 pub mod net;

@@ -43,6 +43,7 @@ pub fn share_open_files(limit: Option<u64>, settings: &mut Settings) -> Option<S
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let is_web = settings.listen.values().any(|listen| listen.link == LinkKind::Websocket);
+    let has_tls = settings.listen.values().any(|listen| listen.tls);
     let chat = &mut settings.chat;
     let database = u64::try_from(chat.storage.max_open_files).unwrap_or(0);
     let transfers = count(chat.relay.max).saturating_mul(PER_TRANSFER);
@@ -50,7 +51,8 @@ pub fn share_open_files(limit: Option<u64>, settings: &mut Settings) -> Option<S
     // A handshake becomes a session, but until then it is one more.
     let handshakes = if is_web { count(chat.web.max_handshakes) } else { 0 };
     let http = if settings.http.address.is_some() { count(settings.http.max_connections) } else { 0 };
-    let all = [OURS, database, transfers, asked, handshakes, http];
+    let secrets = if has_tls { count(settings.tls.max_handshakes) } else { 0 };
+    let all = [OURS, database, transfers, asked, handshakes, secrets, http];
     let sum = all.into_iter().fold(0, u64::saturating_add);
     if sum <= limit {
         return None;
@@ -62,8 +64,10 @@ pub fn share_open_files(limit: Option<u64>, settings: &mut Settings) -> Option<S
     let others = (rest / 16).max(2 * PER_TRANSFER).min(rest);
     let sessions = asked.min(rest - others);
     let rest = rest - sessions;
-    let (handshakes, http) = (handshakes.min(rest / 4), http.min(rest / 4));
-    let transfers = transfers.min(rest - handshakes - http);
+    // A handshake under TLS comes before one of a WebSocket, and is over sooner.
+    let secrets = secrets.min(rest / 8);
+    let (handshakes, http) = (handshakes.min(rest / 4 - secrets), http.min(rest / 4));
+    let transfers = transfers.min(rest - handshakes - secrets - http);
     chat.storage.max_open_files = i32::try_from(database).unwrap_or(i32::MAX).max(16);
     chat.relay.max = number(transfers / PER_TRANSFER).max(1);
     chat.session.max = number(sessions).max(1);
@@ -71,12 +75,16 @@ pub fn share_open_files(limit: Option<u64>, settings: &mut Settings) -> Option<S
     if is_web {
         chat.web.max_handshakes = number(handshakes).max(1);
     }
+    if has_tls {
+        settings.tls.max_handshakes = number(secrets).max(1);
+    }
     if settings.http.address.is_some() {
         settings.http.max_connections = number(http).max(1);
     }
+    let tls = if has_tls { format!(", tls.max_handshakes = {}", settings.tls.max_handshakes) } else { String::new() };
     let line = format!(
         "the limit of {limit} open files is below the {sum} that the settings may take; in force are session.max = {}, \
-         storage.max_open_files = {}, relay.max = {}, web.max_handshakes = {}, http.max_connections = {} (raise \
+         storage.max_open_files = {}, relay.max = {}, web.max_handshakes = {}{tls}, http.max_connections = {} (raise \
          `ulimit -n`, or lower the settings)",
         chat.session.max,
         chat.storage.max_open_files,
@@ -100,7 +108,8 @@ mod tests {
     fn taken(settings: &Settings) -> u64 {
         let chat = &settings.chat;
         let database = u64::try_from(chat.storage.max_open_files).unwrap();
-        let http = settings.http.max_connections + chat.web.max_handshakes;
+        let tls = if settings.listen.values().any(|listen| listen.tls) { settings.tls.max_handshakes } else { 0 };
+        let http = settings.http.max_connections + chat.web.max_handshakes + tls;
         OURS + database + chat.relay.max as u64 * PER_TRANSFER + chat.session.max as u64 + http as u64
     }
 
@@ -114,8 +123,10 @@ mod tests {
 
     #[test]
     fn few_files_are_shared_and_never_exceeded() {
-        for (limit, level) in [(200, Level::Warn), (256, Level::Warn), (4096, Level::Warn), (20_000, Level::Info)] {
+        let limits = [(200, Level::Warn), (256, Level::Warn), (4096, Level::Warn), (20_000, Level::Info)];
+        for ((limit, level), tls) in limits.into_iter().flat_map(|limit| [(limit, false), (limit, true)]) {
             let mut settings = defaults();
+            settings.listen.values_mut().for_each(|listen| listen.tls = tls);
             let said = share_open_files(Some(limit), &mut settings).unwrap();
             assert!(taken(&settings) <= limit, "{limit}: {} taken", taken(&settings));
             let sessions = settings.chat.session.max;

@@ -7,7 +7,8 @@
 use crate::announce::Announcer;
 use crate::chat::Chat;
 use crate::exit::{Exit, Failure};
-use crate::net::listeners::bind_all;
+use crate::net::listeners::{bind_all, identity};
+use crate::net::tls::Identity;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{folder, limits, logging};
@@ -31,10 +32,13 @@ pub fn serve(mut settings: Settings, accept_loss: bool, start: StartChat) -> Res
     system.block_on(async {
         let mut signals = Signals::catch()
             .map_err(|error| Failure::new(Exit::ActorDied, format!("signals cannot be caught: {error}")))?;
+        // Before the store opens: it takes a while, and this is a mistake of the settings.
+        let identity = identity(&settings)?;
         folder::prepare(&settings.server.data)?;
         let chat = start(&settings, accept_loss)?;
         let mut next_signal = async || signals.next().await;
-        let outcome = run(&settings, Rc::clone(&chat), shared, &mut Announcer::stdout(), &mut next_signal).await;
+        let outcome =
+            run(&settings, identity, Rc::clone(&chat), shared, &mut Announcer::stdout(), &mut next_signal).await;
         match &outcome {
             Ok(()) => log::info!("stopped"),
             // What could not listen had nobody to say farewell to; what broke is beyond an orderly end.
@@ -49,12 +53,13 @@ pub fn serve(mut settings: Settings, accept_loss: bool, start: StartChat) -> Res
 
 async fn run(
     settings: &Settings,
+    identity: Option<Identity>,
     chat: Rc<dyn Chat>,
     open_files: Option<limits::Shared>,
     announcer: &mut Announcer,
     next_signal: &mut impl AsyncFnMut() -> &'static str,
 ) -> Result<(), Failure> {
-    let mut listeners = bind_all(settings, announcer)?.serve(settings, &chat)?;
+    let mut listeners = bind_all(settings, identity, announcer)?.serve(settings, &chat)?;
     // Not earlier: a server that does not start has one line to say, and this is not it.
     if let Some(shared) = open_files {
         log::log!(shared.level, "{}", shared.line);

@@ -6,10 +6,11 @@ use crate::delivery::{Condemn, DrainSession};
 use crate::house::{Essential, House};
 use crate::session::link::Link;
 use crate::session::{Counted, Session};
+use actix::WeakAddr;
 use actix::dev::channel::channel;
 use actix::prelude::*;
 use protocol::{ClosingReason, DialectId, SessionId};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -50,7 +51,10 @@ pub struct StopLobby;
 /// The actor.
 pub struct Lobby {
     house: Arc<House>,
-    sessions: HashMap<SessionId, Addr<Session>>,
+    /// The one way back here that all its sessions share: an address of its own would cost each two blocks.
+    handle: Option<Arc<Addr<Lobby>>>,
+    /// Weak for the same reason: a session has its own way to itself for as long as it lives.
+    sessions: FxHashMap<SessionId, WeakAddr<Session>>,
     draining: Vec<oneshot::Sender<()>>,
     _essential: Essential,
 }
@@ -60,7 +64,7 @@ impl Lobby {
     #[must_use]
     pub fn new(house: Arc<House>) -> Self {
         let essential = Essential::new("lobby", house.watch.clone());
-        Self { house, sessions: HashMap::new(), draining: Vec::new(), _essential: essential }
+        Self { house, handle: None, sessions: FxHashMap::default(), draining: Vec::new(), _essential: essential }
     }
 
     fn finish_drain(&mut self) {
@@ -75,7 +79,7 @@ impl Lobby {
 
 /// Tells the lobby that a session is gone, in whatever way it went.
 pub(crate) struct InLobby {
-    lobby: Addr<Lobby>,
+    lobby: Arc<Addr<Lobby>>,
     id: SessionId,
 }
 
@@ -87,12 +91,17 @@ impl Drop for InLobby {
 
 impl Actor for Lobby {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.handle = Some(Arc::new(ctx.address()));
+    }
 }
 
 impl Handler<Admit> for Lobby {
     type Result = ();
 
-    fn handle(&mut self, Admit { dialect, visitor, open }: Admit, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Admit { dialect, visitor, open }: Admit, _: &mut Context<Self>) {
+        let Some(lobby) = self.handle.clone() else { return };
         let link = match open() {
             Ok(link) => link,
             Err(error) => return log::debug!("a connection was gone before it was taken in: {error}"),
@@ -104,7 +113,7 @@ impl Handler<Admit> for Lobby {
         let id = SessionId(u64::from_ne_bytes(random));
         let counted = Counted::one_more(&self.house);
         let full = !counted.has_room();
-        let in_lobby = InLobby { lobby: ctx.address(), id };
+        let in_lobby = InLobby { lobby, id };
         let session = Session::new(self.house.clone(), id, dialect, visitor, link, counted, in_lobby);
         let (sender, receiver) = channel(self.house.settings.session.mailbox);
         let address: Addr<Session> = Addr::new(sender);
@@ -114,7 +123,7 @@ impl Handler<Admit> for Lobby {
         } else if !self.draining.is_empty() {
             address.do_send(DrainSession);
         }
-        self.sessions.insert(id, address);
+        self.sessions.insert(id, address.downgrade());
     }
 }
 
@@ -132,7 +141,7 @@ impl Handler<DrainLobby> for Lobby {
 
     fn handle(&mut self, DrainLobby { done }: DrainLobby, _: &mut Context<Self>) {
         self.draining.push(done);
-        for session in self.sessions.values() {
+        for session in self.sessions.values().filter_map(WeakAddr::upgrade) {
             session.do_send(DrainSession);
         }
         self.finish_drain();
@@ -143,7 +152,7 @@ impl Handler<StopLobby> for Lobby {
     type Result = ();
 
     fn handle(&mut self, _: StopLobby, ctx: &mut Context<Self>) {
-        for session in self.sessions.values() {
+        for session in self.sessions.values().filter_map(WeakAddr::upgrade) {
             session.do_send(Condemn(ClosingReason::Shutdown));
         }
         ctx.stop();

@@ -117,6 +117,12 @@ impl Frame {
         &self.wire
     }
 
+    /// The same bytes, given away: a frame that nobody else has costs no count of its readers.
+    #[must_use]
+    pub fn into_wire(self) -> Bytes {
+        self.wire
+    }
+
     /// The bytes for a link that has messages: the frame without the stream's framing.
     #[must_use]
     pub fn body(&self) -> Bytes {

@@ -7,6 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::net::http::{self, Reception};
 use crate::net::listener::{BindError, Bound, accept_loop};
 use crate::net::stream::TcpLink;
+use crate::net::tls::{self, Handshakes, TlsLink};
 use crate::settings::{LinkKind, Listen, Settings};
 use actors::session::link::Link;
 use futures::StreamExt;
@@ -23,6 +24,8 @@ use tokio::task::JoinHandle;
 pub(crate) struct AllBound {
     listens: Vec<(Bound, Listen)>,
     http: Option<Bound>,
+    /// Where some listener has TLS.
+    identity: Option<tls::Identity>,
 }
 
 /// Listeners that are served.
@@ -32,12 +35,24 @@ pub(crate) struct Listeners {
     reception: Rc<Reception>,
 }
 
+/// What the listeners show that have TLS; `None` where none has.
+pub(crate) fn identity(settings: &Settings) -> Result<Option<tls::Identity>, Failure> {
+    if !settings.listen.values().any(|listen| listen.tls) {
+        return Ok(None);
+    }
+    tls::load(&settings.tls).map(Some).map_err(|lines| Failure { exit: Exit::Settings, lines })
+}
+
 /// Binds every listener and announces each. All that fail are told, not only the first.
-pub(crate) fn bind_all(settings: &Settings, announcer: &mut Announcer) -> Result<AllBound, Failure> {
-    let mut all = AllBound { listens: Vec::new(), http: None };
+pub(crate) fn bind_all(
+    settings: &Settings,
+    identity: Option<tls::Identity>,
+    announcer: &mut Announcer,
+) -> Result<AllBound, Failure> {
+    let mut all = AllBound { listens: Vec::new(), http: None, identity };
     let mut failed = Vec::new();
     for (name, listen) in &settings.listen {
-        let what = format!("{name} {} {}", listen.link.name(), listen.dialect.get().name());
+        let what = format!("{name} {} {}", listen.carrier(), listen.dialect.get().name());
         let key = format!("listen.{name}.address");
         if let Some(bound) = bind(&format!("listener {name}"), &key, &what, listen.address, announcer, &mut failed) {
             all.listens.push((bound, listen.clone()));
@@ -87,8 +102,29 @@ impl AllBound {
         let reception = Rc::new(Reception::new(settings, Rc::clone(chat), api, stopped.clone()));
         let loops = FuturesUnordered::new();
         let keepalive = Duration::from_secs(settings.chat.session.keepalive_s);
-        for (bound, Listen { link, dialect, .. }) in self.listens {
+        let handshakes =
+            self.identity.map(|identity| Rc::new(Handshakes::new(&settings.tls, identity, keepalive, stopped.clone())));
+        if let Some(handshakes) = handshakes.clone() {
+            loops.push(actix_rt::spawn(handshakes.keep_current()));
+        }
+        for (bound, Listen { link, dialect, tls, .. }) in self.listens {
             let (chat, stopped) = (Rc::clone(chat), stopped.clone());
+            if let Some(handshakes) = handshakes.clone().filter(|_| tls) {
+                let reception = Rc::clone(&reception);
+                loops.push(actix_rt::spawn(accept_loop(bound, stopped, move |stream, peer| {
+                    let (handshakes, chat, reception) =
+                        (Rc::clone(&handshakes), Rc::clone(&chat), Rc::clone(&reception));
+                    actix_rt::spawn(async move {
+                        // Boxed and dropped: it is large, and over soon.
+                        let Some(stream) = Box::pin(handshakes.shake(link, stream, peer)).await else { return };
+                        match link {
+                            LinkKind::Tcp => admit(&*chat, dialect, peer, stream, keepalive),
+                            LinkKind::Websocket => http::serve_web_over(reception, dialect, stream, peer).await,
+                        }
+                    });
+                })));
+                continue;
+            }
             loops.push(match link {
                 LinkKind::Tcp => actix_rt::spawn(accept_loop(bound, stopped, move |stream, peer| {
                     let open = move || Ok(Box::new(TcpLink::open(stream, keepalive)?) as Box<dyn Link>);
@@ -121,6 +157,17 @@ impl AllBound {
             }));
         }
         Ok(Listeners { stop, loops, reception })
+    }
+}
+
+/// Hands a connection over whose handshake is done.
+fn admit(chat: &dyn Chat, dialect: DialectId, peer: SocketAddr, stream: tls::TlsStream, keepalive: Duration) {
+    match stream.part() {
+        Ok(parted) => {
+            let open = move || Ok(Box::new(TlsLink::open(parted, keepalive)?) as Box<dyn Link>);
+            chat.admit(Admission { peer, dialect, visitor: false, open: Box::new(open) });
+        }
+        Err(error) => log::debug!("{peer}: gone after its TLS handshake: {error}"),
     }
 }
 

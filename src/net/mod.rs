@@ -6,6 +6,8 @@ pub mod listener;
 pub(crate) mod listeners;
 pub mod outq;
 pub mod relay;
+mod seats;
 mod socket;
 pub mod stream;
+pub(crate) mod tls;
 pub mod websocket;

@@ -1,8 +1,11 @@
-//! Plain TCP as a link. Owns: the stream and its socket options. Never: a buffer, or a frame's meaning.
+//! Plain TCP as a link. Owns: the stream and its socket options. Never: a buffer of its own, or a frame's meaning.
 
 use crate::net::{outq, socket};
 use actors::session::link::{Arrival, Link};
-use protocol::Carrier;
+use bytes::Bytes;
+use protocol::{Carrier, Frame};
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -11,6 +14,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+/// Bytes up to which several pieces are copied together, to be sent as one: messages are short, and the shorter way
+/// through the system is worth more than the copy.
+const TOGETHER: usize = 16 * 1024;
+
+thread_local! {
+    /// One buffer for all connections of a thread.
+    static BUFFER: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
+}
 
 /// One TCP connection.
 pub struct TcpLink {
@@ -57,8 +69,24 @@ impl Link for TcpLink {
         }
     }
 
+    fn pack_whole(&self, frame: Frame, out: &mut VecDeque<Bytes>) {
+        out.push_back(frame.into_wire());
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        match pieces {
+            // `send` is a shorter way through the system than `writev`, and one piece is what there mostly is.
+            [piece] => Pin::new(&mut self.stream).poll_write(cx, piece),
+            pieces if pieces.iter().map(|piece| piece.len()).sum::<usize>() <= TOGETHER => {
+                let mut together = BUFFER.take().unwrap_or_else(|| Vec::with_capacity(TOGETHER));
+                together.clear();
+                pieces.iter().for_each(|piece| together.extend_from_slice(piece));
+                let written = Pin::new(&mut self.stream).poll_write(cx, &together);
+                BUFFER.set(Some(together));
+                written
+            }
+            pieces => Pin::new(&mut self.stream).poll_write_vectored(cx, pieces),
+        }
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

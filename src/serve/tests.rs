@@ -87,7 +87,7 @@ fn every_listener_is_announced_and_every_taken_one_told() {
     let mut settings = settings(&sets);
     assert_eq!(settings.listen["b"].link, LinkKind::Websocket);
     let out = Shared::default();
-    let bound = bind_all(&settings, &mut Announcer::to(Box::new(out.clone()))).unwrap();
+    let bound = bind_all(&settings, None, &mut Announcer::to(Box::new(out.clone()))).unwrap();
     let names = ["b websocket plain", "plain tcp plain", "http http api"];
     let addresses = bound.addresses();
     let lines: Vec<String> =
@@ -98,7 +98,9 @@ fn every_listener_is_announced_and_every_taken_one_told() {
         listen.address = *address;
     }
     settings.http.address = Some(addresses[2]);
-    let Err(failure) = bind_all(&settings, &mut Announcer::to(Box::new(Shared::default()))) else { panic!("bound") };
+    let Err(failure) = bind_all(&settings, None, &mut Announcer::to(Box::new(Shared::default()))) else {
+        panic!("bound")
+    };
     assert_eq!((failure.exit, failure.lines.len()), (Exit::Listen, 3));
     assert!(failure.lines[1].contains("listener plain") && failure.lines[1].contains("taken"), "{failure:?}");
     assert!(failure.lines[2].contains("--set http.address="), "{failure:?}");
@@ -110,8 +112,9 @@ fn a_broken_chat_ends_the_server_with_its_failure() {
         let chat = Rc::new(Notes { breaks: true, ..Notes::default() });
         let out = Shared::default();
         let mut announcer = Announcer::to(Box::new(out.clone()));
-        let failure =
-            run(&settings(&[]), chat.clone(), None, &mut announcer, &mut async || pending().await).await.unwrap_err();
+        let failure = run(&settings(&[]), None, chat.clone(), None, &mut announcer, &mut async || pending().await)
+            .await
+            .unwrap_err();
         assert_eq!(failure.exit, Exit::ActorDied);
         assert!(out.text().ends_with("\nready\n"), "{}", out.text());
         assert!(chat.said.borrow().is_empty());
@@ -135,7 +138,9 @@ fn a_signal_closes_the_listeners_and_then_drains() {
             }
             "SIGTERM"
         };
-        run(&settings(&[]), chat.clone(), None, &mut Announcer::to(Box::new(out.clone())), &mut signal).await.unwrap();
+        run(&settings(&[]), None, chat.clone(), None, &mut Announcer::to(Box::new(out.clone())), &mut signal)
+            .await
+            .unwrap();
         assert_eq!(*chat.said.borrow(), ["admit plain", "drain 4s"]);
         let address = out.text().lines().next().and_then(|line| line.rsplit(' ').next()).unwrap().to_owned();
         assert!(std::net::TcpStream::connect(address).is_err(), "the listener is still open");

@@ -65,7 +65,10 @@ fn place(path: &[String], defaults: &toml::Table) -> Place {
         return match rest {
             [] => Place::Section,
             [key] if rules::LISTEN_KEYS.contains(&key.as_str()) => Place::Text,
-            [key, _, ..] if rules::LISTEN_KEYS.contains(&key.as_str()) => Place::Under(format!("listen.{name}.{key}")),
+            [key] if key == rules::LISTEN_TLS => Place::Boolean,
+            [key, _, ..] if key == rules::LISTEN_TLS || rules::LISTEN_KEYS.contains(&key.as_str()) => {
+                Place::Under(format!("listen.{name}.{key}"))
+            }
             _ => Place::Unknown,
         };
     }
@@ -141,6 +144,7 @@ fn nearest(path: &[String], defaults: &toml::Table) -> Option<String> {
         && listen == "listen"
     {
         known.extend(rules::LISTEN_KEYS.iter().map(|key| format!("listen.{name}.{key}")));
+        known.push(format!("listen.{name}.{}", rules::LISTEN_TLS));
     }
     let scored = known.into_iter().map(|key| {
         // The right key in the wrong section is a nearer guess than any misspelling.

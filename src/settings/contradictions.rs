@@ -48,6 +48,7 @@ pub(super) fn find(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) {
         "write buffers are counted in the cache",
         mistakes,
     );
+    tls(whole, mistakes);
     mail(whole, mistakes);
 }
 
@@ -150,6 +151,22 @@ fn fits_around(whole: &Whole<'_>, (small, around): (&str, i64), large: &str, wha
              it): {what} travels in one packet"
         );
         mistakes.push(whole.between(small, large, what));
+    }
+}
+
+/// What a listener with TLS shows its clients.
+fn tls(whole: &Whole<'_>, mistakes: &mut Vec<Mistake>) {
+    let tables = whole.effective.get("listen").and_then(toml::Value::as_table);
+    let is_open = |table: &toml::Value| table.get("address").and_then(toml::Value::as_str) != Some("");
+    let has_tls = |table: &toml::Value| table.get(rules::LISTEN_TLS).and_then(toml::Value::as_bool) == Some(true);
+    let first = tables.into_iter().flatten().find(|(_, table)| is_open(table) && has_tls(table));
+    let Some((name, _)) = first else { return };
+    for (key, what) in [("tls.certificate", "the certificate"), ("tls.key", "its private key")] {
+        if whole.text(key) == Some("") {
+            let because = format!("listen.{name}.{}", rules::LISTEN_TLS);
+            let what = format!("{because} = true needs {key} to name the file with {what}, in PEM, and it is empty");
+            mistakes.push(whole.between(key, &because, what));
+        }
     }
 }
 

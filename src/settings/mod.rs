@@ -39,6 +39,8 @@ pub struct Settings {
     pub listen: BTreeMap<String, Listen>,
     /// `[http]`
     pub http: HttpSettings,
+    /// `[tls]`
+    pub tls: TlsSettings,
     /// The sections that the actors use.
     #[serde(flatten)]
     pub chat: ActorSettings,
@@ -74,6 +76,17 @@ pub struct HttpSettings {
     pub idle_timeout_s: u64,
 }
 
+/// `[tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs, reason = "settings.toml explains each")]
+pub struct TlsSettings {
+    /// Neither is empty where a listener has TLS.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub handshake_timeout_s: u64,
+    pub max_handshakes: usize,
+}
+
 /// One listener.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Listen {
@@ -84,6 +97,17 @@ pub struct Listen {
     /// What is spoken.
     #[serde(deserialize_with = "dialect")]
     pub dialect: DialectId,
+    /// Whether all of it is under TLS.
+    #[serde(default)]
+    pub tls: bool,
+}
+
+impl Listen {
+    /// What carries the bytes, as the `listening` line has it: `tcp`, `websocket+tls`.
+    #[must_use]
+    pub fn carrier(&self) -> String {
+        format!("{}{}", self.link.name(), if self.tls { "+tls" } else { "" })
+    }
 }
 
 /// What carries a listener's bytes.
@@ -97,7 +121,7 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
-    /// Its name in settings and on the `listening` line.
+    /// Its name in settings.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

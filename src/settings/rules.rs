@@ -6,8 +6,11 @@ use crate::text;
 use actors::settings::Span;
 use protocol::DIALECTS;
 
-/// The keys of every `[listen.NAME]`.
+/// The keys that every `[listen.NAME]` has.
 pub(super) const LISTEN_KEYS: [&str; 3] = ["address", "link", "dialect"];
+
+/// The key that it may have, which is true or false.
+pub(super) const LISTEN_TLS: &str = "tls";
 
 /// Ends a sentence about listeners.
 pub(super) const LISTEN_EXAMPLE: &str =
@@ -100,6 +103,8 @@ pub(super) const RANGES: &[Range] = &[
     range("web.max_header_bytes", 8 * KIB, MIB, "the HTTP library takes no less, and each handshake may take as much"),
     range("web.handshake_timeout_s", 1, 3600, "a request takes some time to come"),
     range("web.max_handshakes", 1, MIB, "without one nobody gets in"),
+    range("tls.handshake_timeout_s", 1, 3600, "a handshake takes some time"),
+    range("tls.max_handshakes", 1, MIB, "without one nobody gets in; each holds memory"),
     range("http.public_port", 0, 65_535, "a port; 0 is that of http.address"),
     range("http.max_connections", 1, MIB, "without one nobody gets in"),
     range("http.max_visitors", 1, MIB, "without one nobody stays logged in; each is a session"),
@@ -108,6 +113,7 @@ pub(super) const RANGES: &[Range] = &[
     range("storage.sync_interval_ms", 1, 60_000, "a power cut loses that much"),
     range("storage.batch_requests", 1, MIB, "a batch has one request at least"),
     range("storage.batch_bytes", 4 * KIB, GIB, "a batch is held in memory"),
+    range("storage.gather_us", 0, 100_000, "everybody who sends waits for that"),
     range("storage.write_buffer_bytes", 64 * KIB, GIB, "RocksDB takes no less"),
     range("storage.cache_bytes", MIB, 1024 * GIB, "an index block must fit"),
     range("storage.min_free_bytes", 0, 1_048_576 * GIB, "a petabyte"),
@@ -150,6 +156,9 @@ pub(super) fn keep(path: &[String], value: &toml::Value) -> Result<(), String> {
         toml::Value::String(value) => match (key.as_str(), path) {
             ("server.data", _) if value.is_empty() => Err("must name a folder, and is empty".into()),
             ("server.data", _) if value.contains('\0') => Err("must name a folder; no name has a NUL in it".into()),
+            ("tls.certificate" | "tls.key", _) if value.contains('\0') => {
+                Err("must name a file; no name has a NUL in it".into())
+            }
             ("log.filter", _) => format::log_filter(value),
             ("http.address", _) => format::listen_address(value),
             ("web.origins", _) => crate::net::http::origin::parse(value).map(|_| ()),

@@ -12,7 +12,7 @@ use crate::house::{Essential, House};
 use crate::store::{GroupState, LoadGroup};
 use actix::prelude::*;
 use protocol::{GroupId, Seq};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// What is said to a group through the directory.
@@ -37,7 +37,7 @@ enum Place {
 /// The actor.
 pub struct Directory {
     house: Arc<House>,
-    groups: HashMap<GroupId, Place>,
+    groups: FxHashMap<GroupId, Place>,
     _essential: Essential,
 }
 
@@ -46,7 +46,7 @@ impl Directory {
     #[must_use]
     pub fn new(house: Arc<House>) -> Self {
         let essential = Essential::new("group directory", house.watch.clone());
-        Self { house, groups: HashMap::new(), _essential: essential }
+        Self { house, groups: FxHashMap::default(), _essential: essential }
     }
 }
 

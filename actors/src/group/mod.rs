@@ -14,8 +14,29 @@ use crate::house::House;
 use crate::store::{Committable, Conversation, Mark, Op, Outcome, Stamp, Submit, Then};
 use actix::prelude::*;
 use protocol::{Body, Event, GroupId, Kept, Outgoing, Person, Refusal, Reply, Role, Seq, SessionId, UserId};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Listeners to whom a post is delivered before others have their turn.
+const SLICE: usize = 128;
+
+/// A post that is being delivered.
+struct FanOut {
+    what: Arc<Outgoing>,
+    mark: Mark,
+    /// The writing session, where it does not get its own.
+    writer: Option<SessionId>,
+    /// So many of the listeners, from the first on, have not got it.
+    rest: usize,
+    /// Who is told when all have.
+    sent: Option<(Origin, Seq, u64)>,
+}
+
+/// Go on delivering.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct FanOn;
 
 /// The one shared way to an awake group; only sessions that are attached keep it.
 pub struct GroupHandle {
@@ -63,8 +84,10 @@ pub struct Group {
     house: Arc<House>,
     room: Room,
     handle: Option<Arc<GroupHandle>>,
-    /// Posts on their way to the disk: the group stays awake for them.
+    /// Posts on their way to the disk, or to the listeners: the group stays awake for them.
     open: usize,
+    /// Posts on their way to the listeners, oldest first. No more than `open`.
+    fanning: VecDeque<FanOut>,
     /// How much the directory has sent here, as counted on this side.
     seen: u64,
     /// A timer towards sleep is running.
@@ -75,7 +98,38 @@ impl Group {
     /// Awake, with what is stored.
     #[must_use]
     pub fn new(house: Arc<House>, room: Room) -> Self {
-        Self { house, room, handle: None, open: 0, seen: 0, resting: false }
+        Self { house, room, handle: None, open: 0, fanning: VecDeque::new(), seen: 0, resting: false }
+    }
+
+    /// Delivers the next slice of the oldest post. What is posted is not delivered to all at once in a large group: each
+    /// delivery is a write, and a message between two others would wait behind thousands of them.
+    fn fan_out(&mut self, ctx: &mut Context<Self>) {
+        let Some(fan) = self.fanning.front_mut() else { return };
+        let listeners = self.room.listeners();
+        // From the end, where who comes is put, and whose last takes the place of who leaves: so nobody is left out. Who
+        // gets it twice knows by the mark.
+        let rest = fan.rest.min(listeners.len());
+        fan.rest = rest.saturating_sub(SLICE);
+        for listener in &listeners[fan.rest..rest] {
+            let shown = Some(listener.session.id) != fan.writer;
+            listener.session.deliver(Deliver {
+                to: listener.user,
+                what: shown.then(|| fan.what.clone()),
+                mark: Some(fan.mark),
+            });
+        }
+        if fan.rest > 0 {
+            return ctx.notify(FanOn);
+        }
+        if let Some(FanOut { sent, .. }) = self.fanning.pop_front() {
+            self.open = self.open.saturating_sub(1);
+            if let Some((origin, seq, at_ms)) = sent {
+                origin.answer(Answered::Sent { seq, at_ms });
+            }
+        }
+        if !self.fanning.is_empty() {
+            ctx.notify(FanOn);
+        }
     }
 
     fn rest_if_idle(&mut self, ctx: &mut Context<Self>) {
@@ -285,24 +339,19 @@ impl Handler<PostCommitted> for Group {
     type Result = ();
 
     fn handle(&mut self, PostCommitted { result, echo }: PostCommitted, ctx: &mut Context<Self>) {
-        self.open = self.open.saturating_sub(1);
         match result {
             Ok(Committable { origin, outcome: Outcome::Posted { from, group, seq, at_ms, body } }) => {
-                let writer = origin.as_ref().map(|origin| origin.session.id);
+                let writer = origin.as_ref().map(|origin| origin.session.id).filter(|_| !echo);
                 let mark = Mark::Group(group.id, seq);
                 let event = Event::Posted { from, group, seq, at_ms, body };
                 let what = Arc::new(Outgoing::kept(event, Kept { mark, late: false }));
-                for listener in self.room.posted(seq) {
-                    let shown = echo || Some(listener.session.id) != writer;
-                    listener.session.deliver(Deliver {
-                        to: listener.user,
-                        what: shown.then(|| what.clone()),
-                        mark: Some(mark),
-                    });
+                let rest = self.room.posted(seq).len();
+                let sent = origin.map(|origin| (origin, seq, at_ms));
+                self.fanning.push_back(FanOut { what, mark, writer, rest, sent });
+                if self.fanning.len() == 1 {
+                    self.fan_out(ctx);
                 }
-                if let Some(origin) = origin {
-                    origin.answer(Answered::Sent { seq, at_ms });
-                }
+                return self.rest_if_idle(ctx);
             }
             Ok(Committable { origin, outcome: Outcome::Repeated { seq, at_ms } }) => {
                 if let Some(origin) = origin {
@@ -313,6 +362,16 @@ impl Handler<PostCommitted> for Group {
             Err((Some(origin), refusal)) => origin.refuse(refusal),
             Err((None, _)) => {}
         }
+        self.open = self.open.saturating_sub(1);
+        self.rest_if_idle(ctx);
+    }
+}
+
+impl Handler<FanOn> for Group {
+    type Result = ();
+
+    fn handle(&mut self, _: FanOn, ctx: &mut Context<Self>) {
+        self.fan_out(ctx);
         self.rest_if_idle(ctx);
     }
 }

@@ -4,7 +4,7 @@
 use crate::delivery::SessionHandle;
 use crate::store::{GroupCard, GroupState};
 use protocol::{Member, Person, Role, Seq, SessionId, UserId};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// A session that gets what is posted.
@@ -20,9 +20,9 @@ pub struct Room {
     card: GroupCard,
     /// In the order in which they joined.
     members: Vec<Member>,
-    known: HashMap<UserId, ()>,
+    known: FxHashMap<UserId, ()>,
     listeners: Vec<Listener>,
-    places: HashMap<SessionId, usize>,
+    places: FxHashMap<SessionId, usize>,
     head: Seq,
 }
 
@@ -32,7 +32,7 @@ impl Room {
     pub fn new(state: GroupState) -> Self {
         let known = state.members.iter().map(|member| (member.person.id, ())).collect();
         let GroupState { card, members, head } = state;
-        Self { card, members, known, listeners: Vec::new(), places: HashMap::new(), head }
+        Self { card, members, known, listeners: Vec::new(), places: FxHashMap::default(), head }
     }
 
     /// The group.

@@ -2,15 +2,16 @@
 //! Never: sends anything. Methods return what there is to tell.
 
 use crate::delivery::SessionHandle;
-use protocol::{Instance, Person, SessionId, UserId};
+use protocol::{Instance, Name, Person, SessionId, UserId};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One account that is online, or on its way.
+#[derive(Default)]
 struct Here {
     /// Known from the announcing on.
-    person: Option<Person>,
+    name: Option<Name>,
     sessions: SmallVec<[Arc<SessionHandle>; 1]>,
     /// Of those that have said which installation of a client they are.
     instances: Vec<(SessionId, Instance)>,
@@ -20,11 +21,15 @@ struct Here {
     watchers: Vec<UserId>,
     /// Whom it takes nothing from. Sorted.
     blocked: Vec<UserId>,
-    /// Friendships that changed between the attaching and the announcing of the first session, since the list that
-    /// comes with the announcing was read in between.
-    changes: Vec<(UserId, bool)>,
-    /// Blocks that changed in between, for the same reason.
-    block_changes: Vec<(UserId, bool)>,
+    early: Option<Box<Early>>,
+}
+
+/// What changed between the attaching and the announcing of the first session, since the lists that come with the
+/// announcing were read in between. Hardly ever anything.
+#[derive(Default)]
+struct Early {
+    friends: Vec<(UserId, bool)>,
+    blocks: Vec<(UserId, bool)>,
 }
 
 /// What happened at an announcement.
@@ -37,7 +42,8 @@ pub struct Announced {
 /// The accounts of one shard.
 #[derive(Default)]
 pub struct Presence {
-    here: HashMap<UserId, Here>,
+    /// Boxed, since up to half of a map's places are empty.
+    here: FxHashMap<UserId, Box<Here>>,
 }
 
 impl Presence {
@@ -49,16 +55,7 @@ impl Presence {
         instance: Option<Instance>,
         per_account: usize,
     ) -> bool {
-        let here = self.here.entry(user).or_insert_with(|| Here {
-            person: None,
-            sessions: SmallVec::new(),
-            instances: Vec::new(),
-            friends_only: false,
-            watchers: Vec::new(),
-            blocked: Vec::new(),
-            changes: Vec::new(),
-            block_changes: Vec::new(),
-        });
+        let here = self.here.entry(user).or_default();
         if here.sessions.len() >= per_account {
             return false;
         }
@@ -87,16 +84,17 @@ impl Presence {
         blocked: Vec<UserId>,
     ) -> Option<Announced> {
         let here = self.here.get_mut(&person.id)?;
-        let first = here.person.is_none();
+        let first = here.name.is_none();
         here.friends_only = friends_only;
         if first {
             here.watchers = sorted(friends);
             here.blocked = sorted(blocked);
-            here.person = Some(person);
-            for (friend, added) in std::mem::take(&mut here.changes) {
+            here.name = Some(person.name);
+            let Early { friends, blocks } = here.early.take().map(|early| *early).unwrap_or_default();
+            for (friend, added) in friends {
                 set(&mut here.watchers, friend, added);
             }
-            for (other, blocked) in std::mem::take(&mut here.block_changes) {
+            for (other, blocked) in blocks {
                 set(&mut here.blocked, other, blocked);
             }
         }
@@ -112,16 +110,17 @@ impl Presence {
             return None;
         }
         let gone = self.here.remove(&user)?;
-        Some((gone.person?, gone.watchers))
+        let Here { name, watchers, .. } = *gone;
+        Some((Person { id: user, name: name? }, watchers))
     }
 
     /// `friend` watches `user` from now on, or no more.
     pub fn befriend(&mut self, user: UserId, friend: UserId, added: bool) {
         if let Some(here) = self.here.get_mut(&user) {
-            if here.person.is_some() {
+            if here.name.is_some() {
                 set(&mut here.watchers, friend, added);
             } else {
-                here.changes.push((friend, added));
+                here.early.get_or_insert_default().friends.push((friend, added));
             }
         }
     }
@@ -129,10 +128,10 @@ impl Presence {
     /// `user` takes nothing from `other` from now on, or again.
     pub fn block(&mut self, user: UserId, other: UserId, blocked: bool) {
         if let Some(here) = self.here.get_mut(&user) {
-            if here.person.is_some() {
+            if here.name.is_some() {
                 set(&mut here.blocked, other, blocked);
             } else {
-                here.block_changes.push((other, blocked));
+                here.early.get_or_insert_default().blocks.push((other, blocked));
             }
         }
     }
@@ -168,7 +167,7 @@ impl Presence {
     /// Whether the account is visible.
     #[must_use]
     pub fn is_online(&self, user: UserId) -> bool {
-        self.here.get(&user).is_some_and(|here| here.person.is_some())
+        self.here.get(&user).is_some_and(|here| here.name.is_some())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::delivery::Ticket;
 use protocol::{Frames, RequestId, Verb};
-use smallvec::SmallVec;
+use std::collections::VecDeque;
 use tokio::time::Instant;
 
 /// An open question.
@@ -26,14 +26,18 @@ pub struct Slot {
 pub struct Answers {
     /// The ticket of the first slot.
     first: u32,
-    slots: SmallVec<[Slot; 1]>,
+    /// Given back while it is empty: a session that only listens has no open question.
+    slots: VecDeque<Slot>,
 }
 
 impl Answers {
     /// Opens a question.
     pub fn open(&mut self, request: RequestId, verb: Verb, about: Option<Box<str>>, now: Instant) -> Ticket {
         let place = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { request, verb, about, asked: now, done: None });
+        if self.slots.capacity() == 0 {
+            self.slots.reserve_exact(1);
+        }
+        self.slots.push_back(Slot { request, verb, about, asked: now, done: None });
         Ticket(self.first.wrapping_add(place))
     }
 
@@ -54,8 +58,11 @@ impl Answers {
 
     /// The next answer that may be sent: all before it have been.
     pub fn next_ready(&mut self) -> Option<Frames> {
-        let frames = self.slots.first_mut()?.done.take()?;
-        self.slots.remove(0);
+        let frames = self.slots.front_mut()?.done.take()?;
+        self.slots.pop_front();
+        if self.slots.is_empty() {
+            self.slots = VecDeque::new();
+        }
         self.first = self.first.wrapping_add(1);
         Some(frames)
     }
@@ -81,7 +88,7 @@ impl Answers {
     /// When the oldest open question was asked.
     #[must_use]
     pub fn oldest(&self) -> Option<Instant> {
-        self.slots.first().map(|slot| slot.asked)
+        self.slots.front().map(|slot| slot.asked)
     }
 
     fn place(&self, ticket: Ticket) -> Option<usize> {

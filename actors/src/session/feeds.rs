@@ -52,7 +52,8 @@ pub struct Feeds {
     inbox: Feed,
     groups: Vec<Followed>,
     /// Groups that were followed, the latest few, with the places from where and up to where they were shown.
-    left: Vec<(GroupId, Seq, Seq)>,
+    #[allow(clippy::box_collection, reason = "most sessions leave no group, and are many")]
+    left: Option<Box<Vec<(GroupId, Seq, Seq)>>>,
 }
 
 /// How many of those are remembered: receipts for what came last may still be under way.
@@ -104,7 +105,7 @@ impl Feeds {
     #[must_use]
     pub fn new(cursor: Seq) -> Self {
         let inbox = Feed { shown: cursor, head: cursor, unread: true, reading: None, since: cursor, furthest: cursor };
-        Self { inbox, groups: Vec::new(), left: Vec::new() }
+        Self { inbox, groups: Vec::new(), left: None }
     }
 
     /// Follows a group from after `shown` on; `head` is the last place that exists.
@@ -112,6 +113,8 @@ impl Feeds {
         if !self.follows(group.id) {
             let shown = shown.min(head);
             let feed = Feed { shown, head, unread: false, reading: None, since: shown, furthest: shown };
+            // One more, and no room beside it: many are in one group, and sessions are many.
+            self.groups.reserve_exact(1);
             self.groups.push(Followed { group, listening, feed });
         }
     }
@@ -120,10 +123,11 @@ impl Feeds {
     pub fn unfollow(&mut self, group: GroupId) -> Option<Followed> {
         let at = self.groups.iter().position(|followed| followed.group.id == group)?;
         let followed = self.groups.remove(at);
-        if self.left.len() == LEFT {
-            self.left.remove(0);
+        let left = self.left.get_or_insert_default();
+        if left.len() == LEFT {
+            left.remove(0);
         }
-        self.left.push((group, followed.feed.since, followed.feed.reach()));
+        left.push((group, followed.feed.since, followed.feed.reach()));
         Some(followed)
     }
 
@@ -181,7 +185,12 @@ impl Feeds {
             Mark::Inbox(_) => within(self.inbox.since, self.inbox.reach()),
             Mark::Group(group, _) => {
                 let followed = self.group(group).map(|followed| (followed.feed.since, followed.feed.reach()));
-                let left = self.left.iter().filter(|(id, ..)| *id == group).map(|(_, since, shown)| (*since, *shown));
+                let left = self
+                    .left
+                    .iter()
+                    .flat_map(|left| left.iter())
+                    .filter(|(id, ..)| *id == group)
+                    .map(|(_, since, shown)| (*since, *shown));
                 followed.into_iter().chain(left).any(|(since, shown)| within(since, shown))
             }
         }

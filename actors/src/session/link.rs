@@ -53,6 +53,12 @@ pub trait Link: Send + Unpin {
         out.push_back(frame.wire().clone());
     }
 
+    /// The same for a frame that is given away. A link that writes frames as they are takes its bytes without counting
+    /// one more reader.
+    fn pack_whole(&self, frame: Frame, out: &mut VecDeque<Bytes>) {
+        self.pack(&frame, out);
+    }
+
     /// Writes the front of `pieces`; returns how many bytes went.
     ///
     /// # Errors

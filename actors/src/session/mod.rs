@@ -68,18 +68,19 @@ pub struct Session {
     clock: Clock,
     ending: Ending,
     /// The installation that the client says it is, in the login that is being verified.
-    presented: Option<Instance>,
+    presented: Option<Box<Instance>>,
     entering: Option<Box<Entering>>,
     member: Option<Box<Member>>,
     /// What the account that was behind this session may still turn out to have received.
-    unsettled: Option<(UserId, Receipts)>,
+    unsettled: Option<Box<(UserId, Receipts)>>,
     /// Taken off the count of connections when it is dropped.
     _counted: Counted,
     /// Taken out of the lobby when it is dropped.
     _in_lobby: InLobby,
 }
 
-/// What a logged-in session has.
+/// What a logged-in session has. What is rarely there is boxed, as in [`Session`]: most sessions are idle, and there are
+/// many.
 struct Member {
     me: Person,
     /// What its name is compared by: every request claims to be somebody.
@@ -88,19 +89,26 @@ struct Member {
     receiving: Receiving,
     /// Which installation of a client this is, where it has said so.
     instance: Option<Instance>,
-    /// When somebody was last told that it is writing.
-    typed: Option<Instant>,
-    /// Since when, and how often, somebody was told how far it has read: in that second.
-    read: Option<(Instant, u32)>,
+    /// What its client has told others about itself, where it does.
+    lately: Option<Box<Lately>>,
     recalling: Option<Box<Recalling>>,
     /// Groups that are about to take it in, and after which place their conversation is to be shown.
     attaching: Vec<(GroupId, protocol::Seq)>,
     /// Friends that were listed, until it is known who of them is online.
-    listed: Option<(Ticket, Vec<Friend>)>,
+    listed: Option<Box<(Ticket, Vec<Friend>)>>,
     /// A reply that waits until that group has taken the session in.
-    after_attach: Option<(Ticket, GroupId, Reply)>,
+    after_attach: Option<Box<(Ticket, GroupId, Reply)>>,
     /// None where it only visits.
     _attendance: Option<Attendance>,
+}
+
+/// How often a client has told others about itself.
+#[derive(Default)]
+struct Lately {
+    /// When somebody was last told that it is writing.
+    typed: Option<Instant>,
+    /// Since when, and how often, somebody was told how far it has read: in that second.
+    read: Option<(Instant, u32)>,
 }
 
 /// An account's presence through this session, given up when it is dropped: in whatever way the session ends.
@@ -281,7 +289,7 @@ impl Session {
             self.store_received(me.id, receiving.take_confirmed());
             // Where only the client's word counts, an end says nothing.
             if let Receiving::Told(receipts) = receiving {
-                self.unsettled = Some((me.id, receipts));
+                self.unsettled = Some(Box::new((me.id, receipts)));
                 if in_order {
                     self.settle();
                 }
@@ -293,7 +301,7 @@ impl Session {
 
     /// The client has closed in order after all: what its system has counts as received.
     fn settle(&mut self) {
-        if let Some((user, mut receipts)) = self.unsettled.take() {
+        if let Some((user, mut receipts)) = self.unsettled.take().map(|unsettled| *unsettled) {
             receipts.ended(self.acknowledged());
             self.store_received(user, receipts.take_confirmed());
         }

@@ -57,7 +57,8 @@ pub struct Outbox {
     /// How many of them are of long answers: whoever asked for a long list is no slow consumer while it leaves.
     exempt: usize,
     /// Long answers that were handed to the link: where in the stream they end, and their bytes.
-    leaving: VecDeque<(u64, usize)>,
+    #[allow(clippy::box_collection, reason = "most sessions never send a long answer, and are many")]
+    leaving: Option<Box<VecDeque<(u64, usize)>>>,
     /// Bytes handed to the link and written, since the connection began.
     packed_total: u64,
     written_total: u64,
@@ -209,7 +210,7 @@ impl Outbox {
         self.queued =
             self.items.iter().map(Item::bytes).sum::<usize>() + self.pieces.iter().map(Bytes::len).sum::<usize>();
         let long = self.items.iter().filter(|item| item.long).map(Item::bytes);
-        self.exempt = long.chain(self.leaving.iter().map(|(_, bytes)| *bytes)).sum();
+        self.exempt = long.chain(self.leaving.iter().flat_map(|leaving| leaving.iter()).map(|(_, bytes)| *bytes)).sum();
     }
 
     /// When the next frame may go, where one waits only for that.
@@ -243,19 +244,27 @@ impl Outbox {
                 self.give_back();
                 return Ok(());
             }
-            let mut slices = [IoSlice::new(&[]); GATHER];
-            let mut count = 0;
-            for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-                *slice = IoSlice::new(piece);
-                count += 1;
-            }
-            match link.poll_write(cx, &slices[..count]) {
+            match self.write(link, cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => self.wrote(n, pace, now),
             }
         }
+    }
+
+    fn write(&self, link: &mut dyn Link, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let (1, Some(piece)) = (self.pieces.len(), self.pieces.front()) {
+            // Mostly: without a list of sixty-four to fill.
+            return link.poll_write(cx, &[IoSlice::new(piece)]);
+        }
+        let mut slices = [IoSlice::new(&[]); GATHER];
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        link.poll_write(cx, &slices[..count])
     }
 
     fn pack(&mut self, link: &dyn Link, pace: Pace, now: Instant, packed: &mut impl FnMut(Packed)) {
@@ -266,15 +275,16 @@ impl Outbox {
         };
         while self.pieces.len() < most {
             let Some(item) = self.items.pop_front() else { return };
-            if let Some(frame) = &item.frame {
+            let bytes = item.bytes();
+            if let Some(frame) = item.frame {
                 let already = self.pieces.len();
-                link.pack(frame, &mut self.pieces);
+                link.pack_whole(frame, &mut self.pieces);
                 let added = self.pieces.iter().skip(already).map(Bytes::len).sum::<usize>();
-                self.queued = self.queued - item.bytes() + added;
+                self.queued = self.queued - bytes + added;
                 self.packed_total += u64::try_from(added).unwrap_or(0);
             }
             if item.long {
-                self.leaving.push_back((self.packed_total, item.bytes()));
+                self.leaving.get_or_insert_default().push_back((self.packed_total, bytes));
             }
             if let Some(mark) = item.mark {
                 self.marked = self.packed_total;
@@ -305,11 +315,12 @@ impl Outbox {
     fn wrote(&mut self, mut n: usize, pace: Pace, now: Instant) {
         self.queued -= n;
         self.written_total += u64::try_from(n).unwrap_or(0);
-        while let Some((end, bytes)) = self.leaving.front()
+        while let Some(leaving) = &mut self.leaving
+            && let Some((end, bytes)) = leaving.front()
             && *end <= self.written_total
         {
             self.exempt = self.exempt.saturating_sub(*bytes);
-            self.leaving.pop_front();
+            leaving.pop_front();
         }
         while let Some(piece) = self.pieces.front_mut() {
             if n < piece.len() {
@@ -337,9 +348,7 @@ impl Outbox {
         if self.pieces.capacity() > 0 {
             self.pieces = VecDeque::new();
         }
-        if self.leaving.is_empty() && self.leaving.capacity() > 0 {
-            self.leaving = VecDeque::new();
-        }
+        self.leaving.take_if(|leaving| leaving.is_empty());
     }
 }
 

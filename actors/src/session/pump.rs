@@ -343,11 +343,11 @@ impl Session {
                 Poll::Ready(Ok(Arrival::Receipt(place))) => {
                     // What was delivered before the end may be confirmed after it.
                     if self.outbox.peer_has(place)
-                        && let Some((user, mut receipts)) = self.unsettled.take()
+                        && let Some((user, mut receipts)) = self.unsettled.take().map(|unsettled| *unsettled)
                     {
                         receipts.received(place);
                         self.store_received(user, receipts.take_confirmed());
-                        self.unsettled = Some((user, receipts));
+                        self.unsettled = Some(Box::new((user, receipts)));
                     }
                 }
                 Poll::Ready(Err(error)) => return Err(error),

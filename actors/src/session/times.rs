@@ -53,6 +53,11 @@ impl Clock {
         }
     }
 
+    /// What was due while nobody was logged in is not due any more: an idle session has no alarm standing for it.
+    pub(super) fn is_guest_no_more(&mut self) {
+        self.alarm = None;
+    }
+
     pub(super) fn became_guest(&mut self) {
         self.guest_since = self.now;
     }
@@ -284,7 +289,8 @@ impl Session {
             match &mut self.clock.alarm {
                 None => self.clock.alarm = Some(Box::pin(sleep_until(due))),
                 Some(alarm) if due < alarm.deadline() || alarm.is_elapsed() => alarm.as_mut().reset(due),
-                Some(_) => {}
+                // It stands, and knows whom to wake: a session is one task from its first turn to its last.
+                Some(_) => return,
             }
             let Some(alarm) = &mut self.clock.alarm else { return };
             if alarm.as_mut().poll(cx).is_pending() {

@@ -20,7 +20,7 @@ use crate::settings;
 use actix::prelude::*;
 use protocol::UserId;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest sleep until it is looked again whether something has lapsed: the time of day may jump.
 const LONGEST_SLEEP_MS: u64 = 3_600_000;
@@ -97,6 +97,8 @@ pub struct Store {
     staged: Vec<Staged>,
     /// A [`Commit`] is on its way to this actor itself.
     called: bool,
+    /// When the last batch began to be written, and how many requests it had.
+    last_batch: Option<(Instant, usize)>,
     /// When it is woken to see what has lapsed, and by what; times of day in milliseconds.
     wake: Option<(u64, SpawnHandle)>,
     /// Not before then.
@@ -116,6 +118,7 @@ impl Store {
             courier,
             staged: Vec::new(),
             called: false,
+            last_batch: None,
             wake: None,
             sweep_after: 0,
             _essential: essential,
@@ -126,6 +129,7 @@ impl Store {
         if self.staged.is_empty() {
             return;
         }
+        self.last_batch = Some((Instant::now(), self.staged.len()));
         if let Err(error) = self.ledger.commit(now_ms()) {
             // What the disk has of this batch is unknown. Nobody gets a verdict, and nothing more is committed: the
             // process ends, and the next start finds out.
@@ -137,6 +141,15 @@ impl Store {
         }
         self.courier.announce(&mut self.staged);
         self.sleep_until_due(ctx);
+    }
+
+    /// How long to gather before the next sync. A sync costs processor time whatever it brings along, as much as several
+    /// messages: where several come at once it is worth a moment's wait to sync them together. Who is alone is not kept
+    /// waiting.
+    fn patience(&self) -> Option<Duration> {
+        let (began, requests) = self.last_batch?;
+        let gather = Duration::from_micros(self.house.settings.storage.gather_us);
+        (requests > 1).then(|| gather.checked_sub(began.elapsed()))?.filter(|left| !left.is_zero())
     }
 
     /// Stages the end of what has lapsed, if something may have. Returns whether it did.
@@ -217,7 +230,16 @@ impl Handler<Submit> for Store {
 impl Handler<Commit> for Store {
     type Result = ();
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "nobody else lives on this thread, and it waits like this for every sync"
+    )]
     fn handle(&mut self, _: Commit, ctx: &mut Context<Self>) {
+        if let Some(patience) = self.patience() {
+            // Not a timer: those count whole milliseconds.
+            std::thread::sleep(patience);
+            return ctx.notify(Commit); // what has come meanwhile is in the mailbox before that
+        }
         self.called = false;
         self.commit(ctx);
     }

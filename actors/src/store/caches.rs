@@ -2,20 +2,22 @@
 //!
 //! Owns: the rule that eviction only ever touches committed values. Never: loads a value by itself.
 
+use quick_cache::DefaultHashBuilder;
 use quick_cache::unsync::Cache;
 use std::collections::HashMap;
 use std::hash::Hash;
 
 /// What is known by key: staged values for as long as their batch is open, and a bounded number of committed ones.
 pub(super) struct Kept<K, V> {
-    staged: HashMap<K, V>,
+    /// Hashed as the other: keyed, since some keys hold what clients chose, and faster than the standard library's.
+    staged: HashMap<K, V, DefaultHashBuilder>,
     committed: Cache<K, V>,
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Kept<K, V> {
     /// Keeps about `bound` committed values.
     pub(super) fn new(bound: usize) -> Self {
-        Self { staged: HashMap::new(), committed: Cache::new(bound) }
+        Self { staged: HashMap::default(), committed: Cache::new(bound) }
     }
 
     /// The newest value, if it is known.

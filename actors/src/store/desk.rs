@@ -10,13 +10,13 @@ use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
 use super::rows::{self, AccountRow, InboxRow, LogRow, Number, ReadError, Row, Tally};
-use super::schema::{self, Family, Key, Table};
+use super::schema::{self, Family, Key, Remembered, Table, behind, last_number, remembered};
 use super::view::{View, Way};
 use bytes::Bytes;
-use protocol::{Body, Name, Person, Seq, UserId};
+use protocol::{Body, Instance, Name, Person, Seq, UserId};
 use rocksdb::WriteBatch;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ use std::sync::Arc;
 const ROWS: usize = 65_536;
 /// Accounts that are remembered. About 100 bytes each.
 const ACCOUNTS: usize = 65_536;
-/// Rows of `dedup` that are remembered. About 150 bytes each.
-const REPEATS: usize = 16_384;
+/// Installations of which it is remembered where their rows of messages begin and end. About 100 bytes each.
+const INSTALLATIONS: usize = 32_768;
 /// Conversations and inboxes whose ends are remembered. About 40 bytes each.
 const HEADS: usize = 131_072;
 
@@ -34,6 +34,18 @@ const HEADS: usize = 131_072;
 pub(super) enum Line {
     Log(Conversation),
     Inbox(UserId),
+}
+
+/// An installation's messages that are remembered, in the order in which they came. Found again from the rows themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Repeats {
+    /// The oldest one's place, and the next one's. Places between may be empty.
+    pub(super) first: u64,
+    pub(super) next: u64,
+    /// The client's highest number: what is above it has never come. `None`: it has to be looked for.
+    pub(super) highest: Option<u64>,
+    /// Until then none is old enough to be forgotten.
+    pub(super) rest_until_ms: u64,
 }
 
 /// The open batch and what is known around it.
@@ -45,8 +57,10 @@ pub(super) struct Desk {
     rows: quick_cache::unsync::Cache<Key, Option<Bytes>>,
     accounts: Kept<UserId, Account>,
     heads: Kept<Line, Seq>,
-    /// Rows of `dedup`; `None` is not there.
-    repeats: Kept<Key, Option<Bytes>>,
+    /// Rows of `dedup` as the batch will leave them; `None` is deleted. Nothing of it is kept when the batch is committed: a
+    /// message that comes again is rare, and is looked up.
+    repeats: HashMap<Key, Option<Bytes>>,
+    installations: Kept<(UserId, Option<Instance>), Repeats>,
     /// Messages of `log` that the batch blanks.
     blanked: HashSet<Key>,
     spoiled: bool,
@@ -61,7 +75,8 @@ impl Desk {
             rows: quick_cache::unsync::Cache::new(ROWS),
             accounts: Kept::new(ACCOUNTS),
             heads: Kept::new(HEADS),
-            repeats: Kept::new(REPEATS),
+            repeats: HashMap::new(),
+            installations: Kept::new(INSTALLATIONS),
             blanked: HashSet::new(),
             spoiled: false,
         }
@@ -91,7 +106,8 @@ impl Desk {
         }
         self.accounts.settle();
         self.heads.settle();
-        self.repeats.settle();
+        self.repeats.clear();
+        self.installations.settle();
         self.blanked.clear();
     }
 
@@ -197,13 +213,36 @@ impl Desk {
     }
 
     /// A row of `dedup`.
-    pub(super) fn repeat(&mut self, key: &Key) -> Result<Option<Bytes>, ReadError> {
-        if let Some(known) = self.repeats.get(key) {
+    pub(super) fn repeat(&self, key: &Key) -> Result<Option<Bytes>, ReadError> {
+        if let Some(staged) = self.repeats.get(key) {
+            return Ok(staged.clone());
+        }
+        Ok(View::now(&self.rocks).get(Family::Dedup, key)?.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    /// Where an installation's row of messages begins and ends.
+    pub(super) fn repeats(&mut self, from: UserId, instance: Option<Instance>) -> Result<Repeats, ReadError> {
+        if let Some(known) = self.installations.get(&(from, instance)) {
             return Ok(known);
         }
-        let found = View::now(&self.rocks).get(Family::Dedup, key)?.map(|value| Bytes::copy_from_slice(&value));
-        self.repeats.learn(key.clone(), found.clone());
-        Ok(found)
+        // Nothing of it is staged, or it would be known.
+        let view = View::now(&self.rocks);
+        let end = |kind: Remembered, way: Way| {
+            let kind = &remembered(from, instance, kind);
+            let prefix = &kind[..kind.len() - 8];
+            let mut found = None;
+            view.scan(Family::Dedup, prefix, &behind(prefix), way, |key, _| {
+                found = last_number(key);
+                Ok(ControlFlow::Break(()))
+            })?;
+            Ok::<_, ReadError>(found)
+        };
+        let first = end(Remembered::Nth(0), Way::Up)?;
+        let next = end(Remembered::Nth(0), Way::Down)?.map_or(0, |last| last + 1);
+        let highest = end(Remembered::Number(0), Way::Down)?;
+        let known = Repeats { first: first.unwrap_or(next), next, highest, rest_until_ms: 0 };
+        self.installations.learn((from, instance), known);
+        Ok(known)
     }
 
     /// A message that is committed, and that the batch does not blank.
@@ -254,7 +293,12 @@ impl Desk {
             return;
         };
         self.write(Family::Dedup, &key, &value);
-        self.repeats.stage(key, Some(value));
+        self.repeats.insert(key, Some(value));
+    }
+
+    /// Deletes a row of `dedup`.
+    pub(super) fn put_repeats(&mut self, from: UserId, instance: Option<Instance>, repeats: Repeats) {
+        self.installations.stage((from, instance), repeats);
     }
 
     /// Deletes a row of `dedup`.
@@ -263,7 +307,7 @@ impl Desk {
             Some(cf) => self.batch.delete_cf(cf, &key),
             None => self.spoiled = true,
         }
-        self.repeats.stage(key, None);
+        self.repeats.insert(key, None);
     }
 
     /// Writes a message over the one at that place.

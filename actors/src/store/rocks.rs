@@ -33,7 +33,7 @@ impl Rocks {
         let mut options = tuning.database(settings, recovery)?;
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let db = DB::open_cf_descriptors(&options, path, tuning.families(settings))?;
+        let db = DB::open_cf_descriptors(&options, path, tuning.families(settings)?)?;
         Ok(Self { db })
     }
 
@@ -47,7 +47,7 @@ impl Rocks {
     ) -> Result<Self, rocksdb::Error> {
         let tuning = Tuning::new(settings);
         let options = tuning.database(settings, recovery)?;
-        let mut families = tuning.families(settings);
+        let mut families = tuning.families(settings)?;
         families.retain(|family| on_disk.iter().any(|name| name == family.name()));
         let db = DB::open_cf_descriptors_read_only(&options, path, families, false)?;
         Ok(Self { db })
@@ -99,6 +99,17 @@ impl Rocks {
     }
 }
 
+/// Buffers of each family at the most, the full ones that wait included.
+const BUFFERS: u8 = 3;
+
+/// More than [`Rocks::unflushed_bytes`] ever says: every family with one buffer more than it may have, since a full one
+/// ends with the batch that filled it.
+pub(super) fn most_unflushed(settings: &StorageSettings) -> u64 {
+    let families = u64::try_from(Family::ALL.len()).unwrap_or(u64::MAX);
+    let buffer = u64::try_from(settings.write_buffer_bytes.saturating_add(settings.batch_bytes)).unwrap_or(u64::MAX);
+    families.saturating_mul(u64::from(BUFFERS) + 1).saturating_mul(buffer)
+}
+
 /// What all families share.
 struct Tuning {
     cache: Cache,
@@ -146,7 +157,7 @@ impl Tuning {
         Ok(options)
     }
 
-    fn families(&self, settings: &StorageSettings) -> Vec<ColumnFamilyDescriptor> {
+    fn families(&self, settings: &StorageSettings) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
         Family::ALL
             .into_iter()
             .map(|family| {
@@ -159,13 +170,20 @@ impl Tuning {
                     // this message come before?).
                     table.set_bloom_filter(10.0, false);
                 }
+                // What is appended to a line goes next to what was appended last: the buffer remembers where that was, for
+                // each line, and does not search from its start. This is about inserting alone, and no prefix extractor.
+                // Only by string: the crate has no setter.
                 let mut options = Options::default();
+                if let Some(bytes) = family.line_bytes() {
+                    let hint = format!("memtable_insert_with_hint_prefix_extractor=fixed:{bytes}");
+                    options = options.get_options_from_string(hint)?;
+                }
                 options.set_block_based_table_factory(&table);
                 options.set_compression_type(DBCompressionType::Lz4);
                 // Small: after a full disk the database resumes only when one of these fits.
                 options.set_write_buffer_size(settings.write_buffer_bytes);
-                options.set_max_write_buffer_number(3);
-                ColumnFamilyDescriptor::new(family.name(), options)
+                options.set_max_write_buffer_number(BUFFERS.into());
+                Ok(ColumnFamilyDescriptor::new(family.name(), options))
             })
             .collect()
     }

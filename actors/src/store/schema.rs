@@ -56,6 +56,16 @@ impl Family {
     /// Those that a database of any schema has.
     pub(super) const FIRST: [Self; 3] = [Self::State, Self::Log, Self::Inbox];
 
+    /// How many of a key's first bytes tell one line, to which rows are appended, from others (or from most others: two
+    /// people's conversations by the one with the lower number). `None` where rows are not appended.
+    pub(super) fn line_bytes(self) -> Option<usize> {
+        match self {
+            Self::State | Self::Dedup => None,
+            Self::Log => Some(9),
+            Self::Inbox => Some(8),
+        }
+    }
+
     /// The name on disk.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -194,11 +204,25 @@ impl Waiting {
 }
 
 impl Table {
-    /// Whether the writer remembers rows of this key's table. Pictures and long texts would fill its memory, and what is
-    /// only ever listed need not be there.
+    /// Whether the writer remembers rows of this key's table. Pictures and long texts would fill its memory, what is
+    /// only ever listed need not be there, and what is looked up when an account or a group is made, and hardly ever again,
+    /// would cost more memory than all the rest: half a KiB for each account.
     pub(super) fn is_remembered(key: &[u8]) -> bool {
-        let large = [Self::Profile, Self::Avatar, Self::GroupAbout, Self::Due];
-        key.first().is_none_or(|table| !large.iter().any(|large| *large as u8 == *table))
+        let large = [Self::Profile, Self::Avatar, Self::GroupAbout];
+        let listed = [Self::Due];
+        let rare = [
+            // Read whole, from a cache of their own.
+            Self::Account,
+            Self::Credentials,
+            Self::UserName,
+            Self::UserSkeleton,
+            Self::Email,
+            Self::GroupName,
+            Self::GroupSkeleton,
+            Self::KnownAddress,
+        ];
+        let not = |tables: &[Self]| key.first().is_none_or(|table| tables.iter().all(|not| *not as u8 != *table));
+        not(&large) && not(&listed) && not(&rare)
     }
 
     /// The key of a row of [`Table::Meta`].
@@ -282,8 +306,6 @@ pub(super) fn place(mut prefix: Key, seq: Seq) -> Key {
 /// The rows that one installation of somebody has in `dedup`. The bytes are on disk: never change them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Remembered {
-    /// Where its row of messages begins and ends: `Tally`.
-    Row,
     /// By the client's number: `SentRow`.
     Number(u64),
     /// By the order in which they came: the client's number.
@@ -301,12 +323,12 @@ pub(super) fn remembered(user: UserId, instance: Option<Instance>, what: Remembe
         }
     }
     let (kind, number) = match what {
-        Remembered::Row => (b'r', None),
-        Remembered::Number(number) => (b'n', Some(number)),
-        Remembered::Nth(nth) => (b'o', Some(nth)),
+        // `r` is taken: databases from before have a row there, which nobody reads.
+        Remembered::Number(number) => (b'n', number),
+        Remembered::Nth(nth) => (b'o', nth),
     };
     key.push(kind);
-    key.extend_from_slice(number.map(u64::to_be_bytes).as_ref().map_or(&[], |bytes| &bytes[..]));
+    key.extend_from_slice(&number.to_be_bytes());
     key
 }
 
@@ -363,7 +385,6 @@ mod tests {
         let one = Some(Instance([7; 16]));
         let marked = remembered(UserId(1), one, Remembered::Nth(3));
         assert_eq!(show(&marked), format!("000000000000000101{}6f0000000000000003", "07".repeat(16)));
-        assert_eq!(show(&remembered(UserId(1), None, Remembered::Row)), "00000000000000010072");
         assert_eq!(sender_of_remembered(&bare), Some(UserId(1)));
         assert_eq!(sender_of_remembered(&remembered(UserId(1), one, Remembered::Number(2))), Some(UserId(1)));
         assert_eq!(sender_of_remembered(&marked), None);

@@ -52,19 +52,22 @@ pub enum Room {
 pub(super) struct Guard {
     space: Box<dyn Space>,
     min_free: u64,
+    /// No more than this is ever in memory.
+    most_unflushed: u64,
 }
 
 impl Guard {
-    pub(super) fn new(space: Box<dyn Space>, min_free: u64) -> Self {
-        Self { space, min_free }
+    pub(super) fn new(space: Box<dyn Space>, min_free: u64, most_unflushed: u64) -> Self {
+        Self { space, min_free, most_unflushed }
     }
 
-    /// How the disk stands, where `unflushed` bytes are in memory and will need room of their own. A disk that cannot
-    /// be asked counts as roomy: the commit will tell.
-    pub(super) fn room(&self, unflushed: u64) -> Room {
+    /// How the disk stands, where `unflushed` bytes are in memory and will need room of their own; they are only counted
+    /// where it may matter. A disk that cannot be asked counts as roomy: the commit will tell.
+    pub(super) fn room(&self, unflushed: impl FnOnce() -> u64) -> Room {
         match self.space.free_bytes() {
             Ok(free) if free < self.min_free / 4 => Room::None,
-            Ok(free) if free < self.min_free.saturating_add(unflushed) => Room::Little,
+            Ok(free) if free >= self.min_free.saturating_add(self.most_unflushed) => Room::Plenty,
+            Ok(free) if free < self.min_free.saturating_add(unflushed()) => Room::Little,
             Ok(_) => Room::Plenty,
             Err(error) => {
                 log::warn!("cannot ask how much room the disk has: {error}");
@@ -88,11 +91,16 @@ mod tests {
 
     #[test]
     fn what_is_in_memory_needs_room_too() {
-        let room = |free, unflushed| Guard::new(Box::new(Fixed(free)), 100).room(unflushed);
+        let room = |free, unflushed| Guard::new(Box::new(Fixed(free)), 100, 60).room(|| unflushed);
         assert_eq!(room(100, 0), Room::Plenty);
         assert_eq!(room(99, 0), Room::Little);
         assert_eq!(room(149, 50), Room::Little);
         assert_eq!(room(150, 50), Room::Plenty);
+        assert_eq!(
+            Guard::new(Box::new(Fixed(160)), 100, 60).room(|| unreachable!()),
+            Room::Plenty,
+            "whatever there is"
+        );
         assert_eq!(room(24, 0), Room::None);
     }
 

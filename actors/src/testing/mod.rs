@@ -205,6 +205,8 @@ pub fn cheap(mut settings: ActorSettings) -> ActorSettings {
     settings.auth.memory_kib = 8;
     settings.auth.passes = 1;
     settings.auth.parallel = 1;
+    // Everybody lives on one thread there: the store would keep all of them waiting.
+    settings.storage.gather_us = 0;
     settings.relay.ports = "0".to_owned();
     settings
 }

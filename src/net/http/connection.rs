@@ -47,11 +47,20 @@ pub(crate) async fn serve_web(
     stream: std::net::TcpStream,
     peer: SocketAddr,
 ) {
+    match socket::adopt(stream, reception.keepalive) {
+        Ok((stream, _)) => serve_web_over(reception, dialect, stream, peer).await,
+        Err(error) => log::debug!("{peer}: gone before its handshake: {error}"),
+    }
+}
+
+/// The same over a stream that is one of those that [`upgrade`] knows.
+pub(crate) async fn serve_web_over(
+    reception: Rc<Reception>,
+    dialect: DialectId,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+) {
     let Some(mut seat) = reception.handshakes.take() else { return };
-    let stream = match socket::adopt(stream, reception.keepalive) {
-        Ok((stream, _)) => stream,
-        Err(error) => return log::debug!("{peer}: gone before its handshake: {error}"),
-    };
     let service = service_fn(|request| {
         let mut response = upgrade::answer(&reception, dialect, peer, request);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {

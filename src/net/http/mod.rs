@@ -3,7 +3,7 @@
 //! requests go to a visiting session as messages, and its frames are the answers.
 //!
 //! `connection` serves one connection, `upgrade` makes WebSockets of some, `router` says which module answers which
-//! path, `seats` keeps their number down, `api` asks on behalf of `visitors`, and `origin` keeps strangers' pages out.
+//! path, `api` asks on behalf of `visitors`, and `origin` keeps strangers' pages out.
 
 mod answer;
 mod api;
@@ -12,11 +12,10 @@ mod files;
 pub(crate) mod origin;
 mod reception;
 mod router;
-mod seats;
 #[cfg(test)]
 mod tests;
 mod upgrade;
 mod visitors;
 
-pub(crate) use connection::{serve_api, serve_web};
+pub(crate) use connection::{serve_api, serve_web, serve_web_over};
 pub(crate) use reception::Reception;

@@ -2,10 +2,10 @@
 //! Never: leaves the listeners' thread.
 
 use super::origin::{List, Origins};
-use super::seats::Seats;
 use super::visitors::Visitors;
 use crate::chat::Chat;
 use crate::net::relay::Doors;
+use crate::net::seats::Seats;
 use crate::settings::{HttpSettings, Settings};
 use actors::settings::WebSettings;
 use protocol::{Carrier, DialectId};

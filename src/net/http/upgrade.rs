@@ -7,7 +7,8 @@
 use super::answer::{self, Body};
 use super::origin::Verdict;
 use super::reception::Reception;
-use crate::chat::Admission;
+use crate::chat::{Admission, OpenLink};
+use crate::net::tls::TlsStream;
 use crate::net::websocket::WebSocketLink;
 use actors::session::link::Link;
 use hyper::body::{Body as _, Incoming};
@@ -122,20 +123,30 @@ fn key(headers: &HeaderMap) -> Option<&HeaderValue> {
 
 /// Hands the connection over; what was read after the handshake goes with it.
 fn admit(reception: &Reception, dialect: DialectId, peer: SocketAddr, upgraded: Upgraded) {
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        return log::error!("{peer}: a handshake lost its connection");
-    };
-    // Taken out of this thread's runtime: it will live in another's.
-    let stream = match parts.io.into_inner().into_std() {
-        Ok(stream) => stream,
-        Err(error) => return log::debug!("{peer}: gone after its handshake: {error}"),
-    };
-    // hyper's own buffer is larger than what is in it, and must not live as long as that.
-    let already = bytes::Bytes::copy_from_slice(&parts.read_buf);
     let (keepalive, most) = (reception.keepalive, reception.most_of(dialect));
     let binary = dialect.get().takes_binary();
-    let open = move || Ok(Box::new(WebSocketLink::open(stream, keepalive, already, most, binary)?) as Box<dyn Link>);
-    reception.chat.admit(Admission { peer, dialect, visitor: false, open: Box::new(open) });
+    // hyper's own buffer is larger than what is in it, and must not live as long as that.
+    let own = |read_buf: &bytes::Bytes| bytes::Bytes::copy_from_slice(read_buf);
+    // Each is taken out of this thread's runtime: it will live in another's.
+    let open: OpenLink = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => match (parts.io.into_inner().into_std(), own(&parts.read_buf)) {
+            (Ok(stream), already) => Box::new(move || {
+                Ok(Box::new(WebSocketLink::open(stream, keepalive, already, most, binary)?) as Box<dyn Link>)
+            }),
+            (Err(error), _) => return log::debug!("{peer}: gone after its handshake: {error}"),
+        },
+        Err(upgraded) => match upgraded.downcast::<TokioIo<TlsStream>>() {
+            Ok(parts) => match (parts.io.into_inner().part(), own(&parts.read_buf)) {
+                (Ok(parted), already) => Box::new(move || {
+                    let (stream, peer) = parted.adopt(keepalive)?;
+                    Ok(Box::new(WebSocketLink::over(stream, peer, already, most, binary)) as Box<dyn Link>)
+                }),
+                (Err(error), _) => return log::debug!("{peer}: gone after its handshake: {error}"),
+            },
+            Err(_) => return log::error!("{peer}: a handshake lost its connection"),
+        },
+    };
+    reception.chat.admit(Admission { peer, dialect, visitor: false, open });
 }
 
 #[cfg(test)]

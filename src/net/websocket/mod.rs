@@ -28,6 +28,7 @@ mod reader;
 mod tests;
 mod writer;
 
+use crate::net::tls::TlsStream;
 use crate::net::{outq, socket};
 use actors::session::link::{Arrival, Closing, Link};
 use bytes::{Buf, Bytes};
@@ -51,9 +52,27 @@ const READS: usize = 4;
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 1024 * 1024;
 
+/// What a WebSocket may ride on.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
+    /// As [`Link::unacknowledged`].
+    fn unacknowledged(&self) -> Option<usize>;
+}
+
+impl Wire for TcpStream {
+    fn unacknowledged(&self) -> Option<usize> {
+        outq::unacknowledged(self.as_fd())
+    }
+}
+
+impl Wire for TlsStream {
+    fn unacknowledged(&self) -> Option<usize> {
+        Self::unacknowledged(self)
+    }
+}
+
 /// One WebSocket.
-pub struct WebSocketLink {
-    stream: TcpStream,
+pub struct WebSocketLink<S = TcpStream> {
+    stream: S,
     peer: SocketAddr,
     reader: Reader,
     /// Read from the stream, and not looked at yet: what came together with something that was returned.
@@ -93,7 +112,14 @@ impl WebSocketLink {
         binary: bool,
     ) -> io::Result<Self> {
         let (stream, peer) = socket::adopt(stream, keepalive)?;
-        Ok(Self {
+        Ok(Self::over(stream, peer, already, most, binary))
+    }
+}
+
+impl<S: Wire> WebSocketLink<S> {
+    /// The same over a stream that lives in this runtime already.
+    pub fn over(stream: S, peer: SocketAddr, already: Bytes, most: usize, binary: bool) -> Self {
+        Self {
             stream,
             peer,
             reader: Reader::new(most, binary),
@@ -102,7 +128,7 @@ impl WebSocketLink {
             heard: Heard::Nothing,
             why: None,
             lingering: None,
-        })
+        }
     }
 
     /// Looks through `input`. `None`: there is nothing in it for the session.
@@ -185,7 +211,7 @@ fn code_of(breach: Breach) -> (u16, &'static str) {
     }
 }
 
-impl Link for WebSocketLink {
+impl<S: Wire> Link for WebSocketLink<S> {
     fn carrier(&self) -> Carrier {
         Carrier::Message
     }
@@ -320,6 +346,6 @@ impl Link for WebSocketLink {
     }
 
     fn unacknowledged(&self) -> Option<usize> {
-        outq::unacknowledged(self.stream.as_fd())
+        self.stream.unacknowledged()
     }
 }

@@ -72,7 +72,7 @@ impl Session {
         code: Option<Secret>,
         instance: Option<Instance>,
     ) {
-        self.presented = instance;
+        self.presented = instance.map(Box::new);
         let Some(origin) = self.origin(ticket) else { return };
         let says_codes = self.manners().says_codes;
         self.house.accounts.do_send(Verify { who, password, code, says_codes, origin });
@@ -83,7 +83,7 @@ impl Session {
         if self.ending.is_deaf() {
             return;
         }
-        let instance = self.presented.take();
+        let instance = self.presented.take().map(|instance| *instance);
         // Another installation on the same connection is another session.
         let same = instance.is_none() || self.member.as_ref().is_some_and(|member| member.instance == instance);
         let again = self.account() == Some(user) && same;
@@ -205,8 +205,7 @@ impl Session {
                 feeds,
                 receiving: Receiving::new(self.manners().customs.acknowledges),
                 instance,
-                typed: None,
-                read: None,
+                lately: None,
                 recalling: None,
                 attaching: Vec::new(),
                 listed: None,
@@ -214,6 +213,7 @@ impl Session {
                 _attendance: attendance,
             }));
         }
+        self.clock.is_guest_no_more();
         // The time that the login took is not the client's silence.
         self.clock.lively = self.clock.now;
         self.reply(ticket, &reply);
@@ -356,7 +356,7 @@ impl Session {
         self.membership_changed(MembershipChanged { group, joined: true, head });
         match &mut self.member {
             Some(member) if member.attaching.iter().any(|(attaching, _)| *attaching == id) => {
-                member.after_attach = Some((ticket, id, reply));
+                member.after_attach = Some(Box::new((ticket, id, reply)));
             }
             _ => self.reply(ticket, &reply),
         }

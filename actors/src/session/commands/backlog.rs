@@ -16,13 +16,13 @@ impl Session {
         if self.ending.is_deaf() || self.outbox.queued() > bound / 8 {
             return;
         }
-        let Some(session) = self.handle() else { return };
-        let Some(member) = &mut self.member else { return };
+        let (Some(session), Some(member)) = (&self.handle, &mut self.member) else { return };
         let Member { feeds, receiving, me, .. } = &mut **member;
         let window = self.house.settings.binary.receipt_window;
         // Where there is no room, receipts will make some.
         let Some(after) = feeds.next_read_of(|line| receiving.room(line, window) > 0) else { return };
         let (user, rows) = (me.id, receiving.room(after, window).min(ROWS));
+        let session = session.clone();
         self.house.reader(user).do_send(LoadBacklog { user, after, rows, bytes: bound / 4, session });
     }
 

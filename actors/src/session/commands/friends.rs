@@ -86,7 +86,7 @@ impl Session {
         let Some(origin) = self.origin(ticket) else { return };
         let ids = friends.iter().map(|friend| friend.person.id).collect();
         if let Some(member) = &mut self.member {
-            member.listed = Some((ticket, friends));
+            member.listed = Some(Box::new((ticket, friends)));
         }
         self.house.registry.roll(ids, origin);
     }
@@ -94,7 +94,7 @@ impl Session {
     /// Who of the asked is online: the end of a login, or of a list.
     pub(in crate::session) fn online(&mut self, ticket: Ticket, online: &[UserId]) {
         let listed = self.member.as_mut().and_then(|member| {
-            let (_, friends) = member.listed.take_if(|(for_, _)| *for_ == ticket)?;
+            let (_, friends) = *member.listed.take_if(|listed| listed.0 == ticket)?;
             Some((member.me.clone(), with_presence(friends, online)))
         });
         let Some((me, friends)) = listed else { return self.announced(ticket, online) };

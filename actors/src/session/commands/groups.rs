@@ -137,7 +137,8 @@ impl Session {
         if let Some((listening, group)) = listening {
             member.feeds.follow(group, listening, shown, head);
         }
-        if let Some((ticket, _, reply)) = member.after_attach.take_if(|(_, for_, _)| *for_ == id) {
+        if let Some(waiting) = member.after_attach.take_if(|waiting| waiting.1 == id) {
+            let (ticket, _, reply) = *waiting;
             self.reply(ticket, &reply);
         }
         self.read_on();

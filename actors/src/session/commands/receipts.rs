@@ -53,14 +53,15 @@ impl Session {
     ) -> Option<Question> {
         let now = self.clock.now;
         let member = self.member.as_mut()?;
-        if member.typed.is_some_and(|at| now < at + TYPING_EVERY) {
+        let typed = member.lately.as_ref().and_then(|lately| lately.typed);
+        if typed.is_some_and(|at| now < at + TYPING_EVERY) {
             self.reply(ticket, &Reply::Done);
             return None;
         }
         let event = |from, group| Event::Typing { from, group };
         let asked = self.whisper(ticket, peer, event, found);
         if let (None, Some(member)) = (&asked, &mut self.member) {
-            member.typed = Some(now);
+            member.lately.get_or_insert_default().typed = Some(now);
         }
         asked
     }
@@ -73,14 +74,18 @@ impl Session {
         found: Option<&Found>,
     ) -> Option<Question> {
         let now = self.clock.now;
-        let member = self.member.as_mut()?;
-        let (since, told) = member.read.filter(|(since, _)| now < *since + Duration::from_secs(1)).unwrap_or((now, 0));
+        let read = self.member.as_ref()?.lately.as_ref().and_then(|lately| lately.read);
+        let (since, told) = read.filter(|(since, _)| now < *since + Duration::from_secs(1)).unwrap_or((now, 0));
         if told >= READS_A_SECOND {
             self.reply(ticket, &Reply::Done);
             return None;
         }
-        member.read = Some((since, told + 1));
-        self.whisper(ticket, peer, |from, group| Event::Read { from, group, place }, found)
+        let asked = self.whisper(ticket, peer, |from, group| Event::Read { from, group, place }, found);
+        // Whose name has to be looked up first comes here twice.
+        if let (None, Some(member)) = (&asked, &mut self.member) {
+            member.lately.get_or_insert_default().read = Some((since, told + 1));
+        }
+        asked
     }
 
     /// Tells whoever is there, and says yes whether or not anybody is.

@@ -6,8 +6,9 @@
 //! number anything.
 
 use super::Ledger;
+use crate::store::desk::Repeats;
 use crate::store::ops::{Destination, Outcome, Stamp};
-use crate::store::rows::{self, Number, ReadError, SentRow, Tally};
+use crate::store::rows::{self, Number, ReadError, SentRow};
 use crate::store::schema::{Key, Remembered, remembered};
 use protocol::{GroupId, Instance, Refusal, Seq, UserId};
 
@@ -29,7 +30,7 @@ pub(super) struct Remember {
     to: Destination,
     stamp: Stamp,
     at_ms: u64,
-    row: Tally,
+    row: Repeats,
     /// Rows of messages that are forgotten.
     forget: Vec<Key>,
 }
@@ -50,7 +51,11 @@ impl Ledger {
         now_ms: u64,
     ) -> Result<Past, Refusal> {
         let Some(stamp) = stamp else { return Ok(Past::New(None)) };
-        if let Some(seen) = self.sent(from, stamp.instance, stamp.number)? {
+        let row = self.desk.repeats(from, stamp.instance)?;
+        // Clients count upwards: most numbers are above all that came before, and need not be looked for.
+        let may_be_there = row.highest.is_none_or(|highest| stamp.number <= highest);
+        let seen = if may_be_there { self.sent(from, stamp.instance, stamp.number)? } else { None };
+        if let Some(seen) = seen {
             let repeated = match stamp.instance {
                 Some(_) if seen.hash != stamp.hash => return Err(Refusal::Conflict),
                 Some(_) => true,
@@ -65,13 +70,7 @@ impl Ledger {
                 return Ok(Past::Repeated(Outcome::Repeated { seq: Seq(seen.seq), at_ms: seen.at_ms }));
             }
         }
-        let key = remembered(from, stamp.instance, Remembered::Row);
-        let row = match self.desk.repeat(&key)? {
-            Some(value) => rows::decode(&key, &value)?,
-            None => Tally::default(),
-        };
-        let (forget, gone) = self.forgettable(from, stamp.instance, row, now_ms)?;
-        let row = Tally { live: row.live.saturating_sub(gone), ..row };
+        let (forget, row) = self.forgettable(from, stamp.instance, row, now_ms)?;
         Ok(Past::New(Some(Remember { from, to, stamp, at_ms: now_ms, row, forget })))
     }
 
@@ -81,11 +80,13 @@ impl Ledger {
         for key in std::mem::take(&mut remember.forget) {
             self.desk.delete_repeat(key);
         }
-        let Remember { to, stamp: Stamp { number, hash, .. }, at_ms, row: Tally { live, next }, .. } = remember;
+        let Remember { from, to, stamp: Stamp { instance, number, hash }, at_ms, row, .. } = remember;
+        let next = row.next;
         let sent = SentRow::new(next, at_ms, seq, to, hash);
         self.desk.put_repeat(remember.key(Remembered::Number(number)), &sent);
         self.desk.put_repeat(remember.key(Remembered::Nth(next)), &Number(number));
-        self.desk.put_repeat(remember.key(Remembered::Row), &Tally { live: live + 1, next: next + 1 });
+        let highest = Some(row.highest.map_or(number, |highest| highest.max(number)));
+        self.desk.put_repeats(from, instance, Repeats { next: next + 1, highest, ..row });
     }
 
     /// For whoever cannot write to that group: a message that comes again has the answer that it had.
@@ -105,21 +106,25 @@ impl Ledger {
         }
     }
 
-    /// The oldest of a row that are beyond both bounds: the rows to delete, and how many places they had.
+    /// The oldest of a row that are beyond both bounds: the rows to delete, and the row without them.
     fn forgettable(
         &mut self,
         from: UserId,
         instance: Option<Instance>,
-        row: Tally,
+        mut row: Repeats,
         now_ms: u64,
-    ) -> Result<(Vec<Key>, u64), ReadError> {
+    ) -> Result<(Vec<Key>, Repeats), ReadError> {
         let binary = &self.settings.binary;
         // With the one that comes now.
-        let beyond = (row.live + 1).saturating_sub(binary.dedup_numbers).min(FORGET);
+        let live = row.next.saturating_sub(row.first);
+        let beyond = (live + 1).saturating_sub(binary.dedup_numbers).min(FORGET);
         let keep_ms = u64::try_from(binary.dedup_for.0.as_millis()).unwrap_or(u64::MAX);
         let mut forget = Vec::new();
-        for gone in 0..beyond {
-            let nth = row.next.saturating_sub(row.live) + gone;
+        if now_ms < row.rest_until_ms {
+            return Ok((forget, row));
+        }
+        for _ in 0..beyond {
+            let nth = row.first;
             let by_nth = remembered(from, instance, Remembered::Nth(nth));
             // A place may be empty where damage was repaired.
             if let Some(value) = self.desk.repeat(&by_nth)? {
@@ -127,17 +132,20 @@ impl Ledger {
                 // Another message may have taken that number, further behind in the row.
                 if let Some(sent) = self.sent(from, instance, number)?.filter(|sent| sent.nth == nth) {
                     if now_ms.saturating_sub(sent.at_ms) <= keep_ms {
-                        return Ok((forget, gone));
+                        // Those behind it are younger.
+                        row.rest_until_ms = sent.at_ms.saturating_add(keep_ms);
+                        return Ok((forget, row));
                     }
                     forget.push(remembered(from, instance, Remembered::Number(number)));
                 }
                 forget.push(by_nth);
             }
+            row.first += 1;
         }
-        Ok((forget, beyond))
+        Ok((forget, row))
     }
 
-    fn sent(&mut self, from: UserId, instance: Option<Instance>, number: u64) -> Result<Option<SentRow>, ReadError> {
+    fn sent(&self, from: UserId, instance: Option<Instance>, number: u64) -> Result<Option<SentRow>, ReadError> {
         let key = remembered(from, instance, Remembered::Number(number));
         self.desk.repeat(&key)?.map(|value| rows::decode(&key, &value)).transpose()
     }

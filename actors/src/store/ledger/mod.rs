@@ -27,7 +27,7 @@ use super::high_water::HighWater;
 use super::open::{self, OpenError};
 use super::ops::{Account, Op, Outcome};
 use super::reader::Reader;
-use super::rocks::Rocks;
+use super::rocks::{self, Rocks};
 use super::rows::ReadError;
 use super::space::{Disk, Guard, Room, Space};
 use crate::settings::{
@@ -138,7 +138,7 @@ impl Ledger {
         let mut ledger = Self {
             desk: Desk::new(Arc::clone(&rocks)),
             rocks,
-            guard: Guard::new(space, settings.storage.min_free_bytes),
+            guard: Guard::new(space, settings.storage.min_free_bytes, rocks::most_unflushed(&settings.storage)),
             settings,
             high_water,
             staged: 0,
@@ -335,7 +335,7 @@ impl Ledger {
         Health {
             background_errors: self.rocks.background_errors(),
             write_stopped: self.rocks.write_stopped(),
-            room: self.guard.room(self.rocks.unflushed_bytes()),
+            room: self.guard.room(|| self.rocks.unflushed_bytes()),
             failed: self.failed.is_some(),
         }
     }
@@ -376,7 +376,7 @@ impl Ledger {
     /// How the disk stands at the start of a batch. A database that failed in the background refuses writes from then
     /// on; a seal finds out without risking anybody's message.
     fn look_for_room(&mut self) -> Room {
-        let room = self.guard.room(self.rocks.unflushed_bytes());
+        let room = self.guard.room(|| self.rocks.unflushed_bytes());
         if room == Room::Plenty && self.seen_errors != self.rocks.background_errors() && !self.seal() {
             return Room::None;
         }

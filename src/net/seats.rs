@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tokio::sync::oneshot;
 
 /// All of one kind.
-pub(super) struct Seats {
+pub(crate) struct Seats {
     most: usize,
     next: Cell<u64>,
     taken: RefCell<BTreeMap<u64, Sitter>>,
@@ -20,21 +20,21 @@ struct Sitter {
 }
 
 /// One of them; free again when it is dropped.
-pub(super) struct Seat<'a> {
+pub(crate) struct Seat<'a> {
     seats: &'a Seats,
     number: u64,
     /// Set while the server owes an answer: then nobody takes the seat.
-    pub(super) busy: Rc<Cell<bool>>,
+    pub(crate) busy: Rc<Cell<bool>>,
     stay: oneshot::Receiver<()>,
 }
 
 impl Seats {
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, next: Cell::new(0), taken: RefCell::default() }
     }
 
     /// `None`: all are taken by somebody who is being answered.
-    pub(super) fn take(&self) -> Option<Seat<'_>> {
+    pub(crate) fn take(&self) -> Option<Seat<'_>> {
         let mut taken = self.taken.borrow_mut();
         if taken.len() >= self.most {
             let oldest = taken.iter().find(|(_, sitter)| !sitter.busy.get()).map(|(number, _)| *number)?;
@@ -47,14 +47,14 @@ impl Seats {
         Some(Seat { seats: self, number, busy, stay })
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.taken.borrow().len()
     }
 }
 
 impl Seat<'_> {
     /// Ready once somebody else has the seat.
-    pub(super) async fn lost(&mut self) {
+    pub(crate) async fn lost(&mut self) {
         // Nobody ever sends; the sender is dropped.
         let _ = (&mut self.stay).await;
     }

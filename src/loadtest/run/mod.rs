@@ -1,0 +1,151 @@
+//! `hongyan loadtest`: one run from beginning to end. Owns: the order in which things are made, measured and ended. Never: knows how
+//! any of them is done.
+
+mod baselines;
+mod doors;
+mod play;
+mod prepare;
+mod stop;
+mod write_up;
+
+use super::engine::Engine;
+use super::engine::net::Net;
+use super::inproc;
+use super::options::{Loadtest, Scenario};
+use super::plan::{Against, Plan};
+use super::report::{Mode, Outputs, Report, Screen, compare, finish};
+use super::stage::{Cast, Hall, Stage};
+use super::stamp::Stamp;
+use super::target::Target;
+use super::target::here;
+use super::target::own::Own;
+use super::{baseline, scenario, suite};
+use crate::exit::{Exit, Failure};
+use crate::limits;
+use play::Play;
+use std::time::{SystemTime, UNIX_EPOCH};
+pub(super) use stop::Stop;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// The options make no sense, the server is not there, or the run failed by what it found (`--fail-if`, lost messages).
+pub fn run(options: &Loadtest) -> Result<(), Failure> {
+    if let Some(kind) = options.serve_baseline {
+        return baseline::run(kind).map_err(|error| Failure::new(Exit::Listen, format!("the relay: {error}")));
+    }
+    if let [a, b] = options.compare.as_slice() {
+        return compare::run(a, b);
+    }
+    let stop =
+        Stop::catch().map_err(|error| Failure::new(Exit::ActorDied, format!("signals cannot be caught: {error}")))?;
+    write_up::look();
+    if options.figures {
+        return suite::run(options, &stop);
+    }
+    // Before anything is made: what cannot be written is said at once.
+    Plan::check(options).map_err(|lines| Failure { exit: Exit::Usage, lines })?;
+    let outputs = Outputs::prepare(options)?;
+    let mut report = measure(options, &stop)?;
+    finish(&mut report, &outputs)
+}
+
+/// Makes one run, and its baselines; says nothing of it but what the screen shows.
+///
+/// # Errors
+/// The options make no sense, or the server is not there.
+pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure> {
+    let usage = |lines| Failure { exit: Exit::Usage, lines };
+    let plan = Plan::check(options).map_err(usage)?;
+    let sessions = scenario::sessions(&plan);
+    plan.fits(sessions, limits::raise_open_files()).map_err(|line| usage(vec![line]))?;
+    let began = SystemTime::now();
+    let mut screen = Screen::new(&write_up::plan(&plan), Mode::choose(options.quiet));
+
+    let mut target = match &plan.against {
+        Against::Own => Target::Own(Box::new(Own::start(&plan, options, sessions)?)),
+        // Server and people are one process.
+        Against::InProcess => Target::Here(std::process::id()),
+        Against::Places(_) => Target::Elsewhere,
+    };
+    let doors = doors::find(&plan, &target)?;
+    if let (Target::Elsewhere, Some(pid)) = (&target, doors.all.first().and_then(|door| here::listener(door.address))) {
+        target = Target::Here(pid);
+    }
+    let failed = |error: std::io::Error| Failure::new(Exit::ActorDied, format!("the engine: {error}"));
+    let mut within = match &plan.against {
+        Against::InProcess => Some(inproc::Within::start(&plan, options, sessions, &doors.speeches())?),
+        _ => None,
+    };
+    let mut net;
+    let engine: &mut dyn Engine = if let Some(within) = &mut within {
+        let board = within.engine.board();
+        stop.wakes(move || board.nudge());
+        &mut within.engine
+    } else {
+        net = Net::new(doors.all.clone()).map_err(failed)?;
+        let waker = net.waker();
+        // The loop looks by itself within a second.
+        stop.wakes(move || drop(waker.wake()));
+        &mut net
+    };
+
+    let run = number()?;
+    let mut play = Play::new(&plan, stop, &mut screen);
+    let (accounts, groups) = prepare::everything(&plan, run, sessions, &doors, engine, &mut target, &mut play)?;
+    if plan.scenario == Scenario::File {
+        play.moves(doors.all[0].address, accounts.clone());
+    }
+    let places: Vec<u16> = (0..sessions).map(|session| scenario::voice(&plan, session)).collect();
+    let cast = Cast::new(accounts, &places, plan.seed);
+    let mut hall = Hall::new(cast, groups, scenario::grouped(&plan), Some(catch_up(options)), run, text_size(&plan));
+    let scenario = scenario::make(&plan, &mut hall);
+    let mut stage = Stage::new(hall, scenario);
+    let measured = play.all(engine, &mut stage, &mut target)?;
+    let (phases, series) = play.done();
+    screen.finish();
+    target.stop();
+
+    let mut report = write_up::report(&plan, &stage, measured, phases, series);
+    report.began_ms = began.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    if let Target::Own(own) = &target {
+        report.notes.extend(own.notes.iter().cloned());
+    }
+    if let Some(within) = within {
+        report.notes.extend(within.stop()?);
+    }
+    if stop.is_asked() {
+        report.notes.push("the run was ended early, by a signal".into());
+    }
+    if !plan.baselines.is_empty() {
+        report.baselines = baselines::all(&plan, options, stop)?;
+        report
+            .notes
+            .push("the bare relays ran right after the server, one after the other, for the same time each".into());
+    }
+    Ok(report)
+}
+
+/// A number for this run, by which its words are known.
+fn number() -> Result<u32, Failure> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new(Exit::ActorDied, format!("the system gives no random number: {error}")))?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+/// Bytes of a text, where there are texts.
+fn text_size(plan: &Plan) -> usize {
+    if plan.scenario == Scenario::File {
+        Stamp::MIN_BYTES
+    } else {
+        usize::try_from(plan.size).unwrap_or(Stamp::MIN_BYTES)
+    }
+}
+
+/// The server's `group.catch_up`, as far as it is known here: what --set says, else its default.
+fn catch_up(options: &Loadtest) -> u32 {
+    const DEFAULT: u32 = 100;
+    let said = options.set.iter().rev().find(|set| set.key == "group.catch_up");
+    said.and_then(|set| set.value.parse().ok()).unwrap_or(DEFAULT)
+}

@@ -1,0 +1,356 @@
+//! The phases of a run, and its seconds. Owns: when one phase ends and the next begins, the series of ticks, and what was taken at the
+//! phases' borders. Never: knows what is said.
+
+use super::stop::Stop;
+use crate::exit::{Exit, Failure};
+use crate::loadtest::engine::{Director, Engine};
+use crate::loadtest::people::Account;
+use crate::loadtest::people::prepare::Prepare;
+use crate::loadtest::plan::Plan;
+use crate::loadtest::report::{Counts, Incident, Phase, Phases, Screen, Tick};
+use crate::loadtest::stage::Stage;
+use crate::loadtest::target::Target;
+use crate::loadtest::target::chaos::Chaos;
+use crate::loadtest::target::proc::{self, Sample};
+use crate::loadtest::transfer::Transfers;
+use std::mem;
+use std::net::SocketAddr;
+
+const SECOND_US: u64 = 1_000_000;
+/// How long nothing may arrive, be answered or log in before a phase is over for want of progress.
+const STANDSTILL_US: u64 = 5 * SECOND_US;
+/// The same for logging in, where a server may be busy with hashing.
+const RAMP_STANDSTILL_US: u64 = 30 * SECOND_US;
+/// The longest drain.
+const LONGEST_DRAIN_US: u64 = 60 * SECOND_US;
+
+/// What was taken so far, at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mark {
+    pub(super) at_us: u64,
+    pub(super) counts: Counts,
+    pub(super) logins: u64,
+    pub(super) file_bytes: u64,
+    pub(super) server: Option<Sample>,
+    pub(super) generator: Sample,
+}
+
+/// What a run found besides the stage.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    /// Before the ramp, after it.
+    pub(super) before: Mark,
+    pub(super) begin: Mark,
+    pub(super) end: Mark,
+    pub(super) incidents: Vec<Incident>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Plays one run.
+pub(super) struct Play<'a> {
+    plan: &'a Plan,
+    stop: &'a Stop,
+    screen: &'a mut Screen,
+    phases: Phases,
+    series: Vec<Tick>,
+    /// When the phase began, and how long it will take, where that is known.
+    phase_us: (u64, u64),
+    next_tick_us: u64,
+    last: Mark,
+    last_failures: u64,
+    /// Where files go, and whose: for the scenario `file`.
+    files: Option<(SocketAddr, Vec<Account>)>,
+    transfers: Option<Transfers>,
+}
+
+fn micros(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(plan: &'a Plan, stop: &'a Stop, screen: &'a mut Screen) -> Self {
+        Self {
+            plan,
+            stop,
+            screen,
+            phases: Phases::default(),
+            series: Vec::new(),
+            phase_us: (0, 0),
+            next_tick_us: SECOND_US,
+            last: Mark::default(),
+            last_failures: 0,
+            files: None,
+            transfers: None,
+        }
+    }
+
+    /// Files go between these under load.
+    pub(super) fn moves(&mut self, address: SocketAddr, accounts: Vec<Account>) {
+        self.files = Some((address, accounts));
+    }
+
+    /// The phases' lengths and the series, at the end.
+    pub(super) fn done(&mut self) -> (Phases, Vec<Tick>) {
+        (mem::take(&mut self.phases), mem::take(&mut self.series))
+    }
+
+    fn turn(&self, engine: &mut dyn Engine, director: &mut dyn Director, latest_us: u64) -> Result<(), Failure> {
+        let failed = |error| Failure::new(Exit::ActorDied, format!("the engine: {error}"));
+        engine.turn(director, latest_us.min(self.next_tick_us)).map_err(failed)
+    }
+
+    /// Makes accounts, friends or groups. The inner error says why they cannot be made.
+    pub(super) fn prepare(
+        &mut self,
+        engine: &mut dyn Engine,
+        prepare: &mut Prepare<'_>,
+        target: &mut Target,
+    ) -> Result<Result<(), String>, Failure> {
+        let began_us = engine.world().now_us();
+        let outcome = loop {
+            if let Some(outcome) = prepare.outcome() {
+                break outcome;
+            }
+            if self.stop.is_asked() {
+                break Err("ended by a signal before the run began".into());
+            }
+            self.turn(engine, prepare, u64::MAX)?;
+            let now_us = engine.world().now_us();
+            if now_us >= self.next_tick_us {
+                if let Some(failure) = target.has_died() {
+                    return Err(failure);
+                }
+                self.tick(now_us, Phase::Prepare, prepare.progress(), None, target);
+            }
+        };
+        self.phases.prepare_s += seconds(engine.world().now_us() - began_us);
+        Ok(outcome)
+    }
+
+    fn mark(stage: Option<&Stage>, now_us: u64, target: &Target) -> Mark {
+        let hall = stage.map(Stage::hall);
+        Mark {
+            at_us: now_us,
+            counts: hall.map(|hall| hall.ledger.so_far().clone()).unwrap_or_default(),
+            logins: hall.map_or(0, |hall| hall.figures.logins),
+            file_bytes: hall.map_or(0, |hall| hall.figures.file_bytes),
+            server: target.sample(),
+            generator: proc::sample(std::process::id()).unwrap_or_default(),
+        }
+    }
+
+    /// The tick of a second that is over.
+    fn tick(&mut self, now_us: u64, phase: Phase, progress: f64, stage: Option<&mut Stage>, target: &Target) {
+        let mark = Self::mark(stage.as_deref(), now_us, target);
+        let last = &self.last;
+        let server = mark.server.as_ref();
+        let cpu_ms = |now: Option<&Sample>, then: Option<&Sample>| {
+            now.map_or(0.0, |now| now.cpu_us().saturating_sub(then.map_or(0, Sample::cpu_us)) as f64 / 1e3)
+        };
+        let mut tick = Tick {
+            at_s: seconds(now_us),
+            phase,
+            progress: progress.clamp(0.0, 1.0),
+            sent: mark.counts.sent - last.counts.sent,
+            acknowledged: mark.counts.acknowledged - last.counts.acknowledged,
+            delivered: mark.counts.delivered - last.counts.delivered,
+            server_cpu_ms: cpu_ms(server, last.server.as_ref()),
+            server_kib: server.map_or(0, |sample| sample.rss_kib),
+            generator_cpu_ms: cpu_ms(Some(&mark.generator), Some(&last.generator)),
+            ..Tick::default()
+        };
+        if let Some(stage) = stage {
+            let hall = stage.hall_mut();
+            tick.sessions = hall.cast.online() as u64;
+            tick.errors = hall.figures.failures - self.last_failures;
+            self.last_failures = hall.figures.failures;
+            let second = &mut hall.figures.second;
+            (tick.p50_us, tick.p99_us) = (second.quantile_us(0.5), second.quantile_us(0.99));
+            tick.max_us = second.max_us();
+            second.reset();
+        }
+        self.screen.tick(&tick);
+        self.series.push(tick);
+        self.last = mark;
+        // Seconds that were missed (a stopped process) are not made up for.
+        self.next_tick_us = (now_us / SECOND_US + 1) * SECOND_US;
+    }
+
+    /// Ramp, run and drain.
+    ///
+    /// # Errors
+    /// The server ends, or nobody can log in.
+    pub(super) fn all(
+        &mut self,
+        engine: &mut dyn Engine,
+        stage: &mut Stage,
+        target: &mut Target,
+    ) -> Result<Measured, Failure> {
+        let mut measured =
+            Measured { before: Self::mark(Some(stage), engine.world().now_us(), target), ..Measured::default() };
+        self.ramp(engine, stage, target)?;
+        self.load(engine, stage, target, &mut measured)?;
+        Ok(measured)
+    }
+
+    fn ramp(&mut self, engine: &mut dyn Engine, stage: &mut Stage, target: &mut Target) -> Result<(), Failure> {
+        let ramp_us = micros(self.plan.ramp);
+        let began_us = engine.world().now_us();
+        self.phase_us = (began_us, ramp_us);
+        stage.ramp(engine.world(), ramp_us);
+        let mut progress = (0, began_us);
+        while !stage.is_ramped() && !self.stop.is_asked() {
+            self.turn(engine, stage, u64::MAX)?;
+            let now_us = engine.world().now_us();
+            let hall = stage.hall();
+            let (online, all) = (hall.cast.online(), hall.cast.len());
+            if online != progress.0 {
+                progress = (online, now_us);
+            }
+            if now_us.saturating_sub(progress.1) > RAMP_STANDSTILL_US + ramp_us / all.max(1) as u64 {
+                let mut lines =
+                    vec![format!("{online} of {all} sessions are logged in, and for 30 s there was no further one:")];
+                lines.extend(hall.figures.errors.iter().map(|(what, count)| format!("{count} times: {what}")));
+                return Err(Failure { exit: Exit::ActorDied, lines });
+            }
+            self.second(engine, stage, target, Phase::Ramp, online as f64 / all.max(1) as f64)?;
+        }
+        self.phases.ramp_s = seconds(engine.world().now_us() - began_us);
+        Ok(())
+    }
+
+    /// What is done once a second.
+    fn second(
+        &mut self,
+        engine: &mut dyn Engine,
+        stage: &mut Stage,
+        target: &mut Target,
+        phase: Phase,
+        progress: f64,
+    ) -> Result<(), Failure> {
+        let now_us = engine.world().now_us();
+        if now_us < self.next_tick_us {
+            return Ok(());
+        }
+        if let Some(transfers) = &self.transfers {
+            stage.hall_mut().figures.file_bytes = transfers.bytes();
+        }
+        if let Some(failure) = target.has_died() {
+            return Err(failure);
+        }
+        stage.each_second(engine.world());
+        self.tick(now_us, phase, progress, Some(stage), target);
+        Ok(())
+    }
+
+    fn load(
+        &mut self,
+        engine: &mut dyn Engine,
+        stage: &mut Stage,
+        target: &mut Target,
+        measured: &mut Measured,
+    ) -> Result<(), Failure> {
+        let began_us = engine.world().now_us();
+        let mut chaos = self.plan.chaos.map(|every| Chaos::new(every, began_us));
+        measured.begin = Self::mark(Some(stage), began_us, target);
+        stage.begin(engine.world());
+        self.transfers =
+            self.files.take().map(|(address, accounts)| Transfers::begin(address, &accounts, self.plan.size));
+        let length_us = micros(self.plan.duration).max(1);
+        let until_us = began_us + length_us;
+        loop {
+            let now_us = engine.world().now_us();
+            if now_us >= until_us || self.stop.is_asked() {
+                break;
+            }
+            let latest_us = self.provoke(engine, stage, target, chaos.as_mut())?.min(until_us);
+            self.turn(engine, stage, latest_us)?;
+            self.second(engine, stage, target, Phase::Run, (now_us - began_us) as f64 / length_us as f64)?;
+        }
+        stage.end(engine.world());
+        if let Some(transfers) = &self.transfers {
+            stage.hall_mut().figures.file_bytes = transfers.bytes();
+        }
+        measured.end = Self::mark(Some(stage), engine.world().now_us(), target);
+        self.phases.run_s = seconds(measured.end.at_us - began_us);
+        if let Some(chaos) = &mut chaos {
+            chaos.end();
+        }
+        if let Some(transfers) = self.transfers.take() {
+            let (files, errors) = transfers.end();
+            measured.notes.push(format!("{files} files arrived whole, every byte compared"));
+            for (what, count) in errors {
+                stage.hall_mut().figures.errors_of(&what, count);
+            }
+        }
+        self.drain(engine, stage, target, chaos.as_mut(), measured)?;
+        measured.incidents = chaos.map(|chaos| chaos.incidents).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Kills and starts the server, if that is asked for; when to look again at the latest.
+    fn provoke(
+        &mut self,
+        engine: &mut dyn Engine,
+        stage: &Stage,
+        target: &mut Target,
+        chaos: Option<&mut Chaos>,
+    ) -> Result<u64, Failure> {
+        let Some(chaos) = chaos else { return Ok(u64::MAX) };
+        let now_us = engine.world().now_us();
+        let cast = &stage.hall().cast;
+        if let Some(what) = chaos.turn(now_us, cast.online() == cast.wanted(), target)? {
+            self.screen.say(&format!("the server: {what}"));
+        }
+        Ok(chaos.look_us(now_us))
+    }
+
+    fn drain(
+        &mut self,
+        engine: &mut dyn Engine,
+        stage: &mut Stage,
+        target: &mut Target,
+        mut chaos: Option<&mut Chaos>,
+        measured: &mut Measured,
+    ) -> Result<(), Failure> {
+        let began_us = engine.world().now_us();
+        let mut progress = (0, began_us);
+        loop {
+            let now_us = engine.world().now_us();
+            let hall = stage.hall();
+            let counts = hall.ledger.so_far();
+            let state =
+                counts.acknowledged + counts.delivered + counts.refused + counts.unanswered + hall.figures.logins;
+            if state != progress.0 {
+                progress = (state, now_us);
+            }
+            let up = chaos.as_ref().is_none_or(|chaos| chaos.is_over());
+            if (up && stage.is_quiet()) || self.stop.is_urgent() {
+                break;
+            }
+            if now_us - progress.1 > STANDSTILL_US || now_us - began_us > LONGEST_DRAIN_US {
+                let (asked, owed) = (hall.cast.asked(), hall.ledger.outstanding());
+                let away = hall.cast.wanted().saturating_sub(hall.cast.online());
+                measured.notes.push(format!(
+                    "the drain ended without an end: {asked} requests without an answer, {owed} copies that did not come, {away} sessions away"
+                ));
+                break;
+            }
+            let latest_us =
+                self.provoke(engine, stage, target, chaos.as_deref_mut())?.min(progress.1 + STANDSTILL_US + 1000);
+            self.turn(engine, stage, latest_us)?;
+            self.second(engine, stage, target, Phase::Drain, (now_us - progress.1) as f64 / STANDSTILL_US as f64)?;
+        }
+        let now_us = engine.world().now_us();
+        self.phases.drain_s = seconds(now_us - began_us);
+        // What the last second began with.
+        let phase = if now_us > began_us { Phase::Drain } else { Phase::Run };
+        self.tick(now_us, phase, 1.0, Some(stage), target);
+        stage.dismiss(engine.world());
+        Ok(())
+    }
+}

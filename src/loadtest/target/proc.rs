@@ -1,0 +1,120 @@
+//! What a process costs, from `/proc`. Owns: reading it. Never: guesses; what cannot be read is `None`.
+
+use crate::loadtest::report::Usage;
+use std::collections::BTreeMap;
+use std::fs;
+
+/// What a process has taken so far, and its memory now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// Microseconds in user mode.
+    pub user_us: u64,
+    /// Microseconds in the kernel.
+    pub system_us: u64,
+    /// Resident memory.
+    pub rss_kib: u64,
+    /// Nanoseconds of CPU of each thread that lives, by its number.
+    pub threads: BTreeMap<u32, u64>,
+}
+
+/// A process's sample now; `None` where there is no such process or it may not be looked at.
+#[must_use]
+pub fn sample(pid: u32) -> Option<Sample> {
+    let (user_us, system_us) = times(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    let rss_kib = resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)?;
+    let mut threads = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        // A thread may end meanwhile.
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        let text = fs::read_to_string(entry.path().join("schedstat")).ok();
+        let ran = text.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+        threads.extend(id.zip(ran));
+    }
+    Some(Sample { user_us, system_us, rss_kib, threads })
+}
+
+/// User and system time, in microseconds, from `/proc/PID/stat`.
+fn times(stat: &str) -> Option<(u64, u64)> {
+    // The name may hold anything, also spaces and brackets.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(11);
+    let tick_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let mut next = || fields.next()?.parse::<u64>().ok().map(|ticks| ticks * tick_us);
+    Some((next()?, next()?))
+}
+
+/// Resident KiB, from `/proc/PID/status`.
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+impl Sample {
+    /// What was taken from an earlier sample to this one, in `elapsed_s` seconds, for so many messages and deliveries.
+    #[must_use]
+    pub fn since(&self, earlier: &Self, elapsed_s: f64, acknowledged: u64, delivered: u64) -> Usage {
+        let seconds = |now: u64, then: u64| now.saturating_sub(then) as f64 / 1e6;
+        let user_s = seconds(self.user_us, earlier.user_us);
+        let system_s = seconds(self.system_us, earlier.system_us);
+        let each = |count: u64| if count == 0 { 0.0 } else { (user_s + system_s) * 1e6 / count as f64 };
+        let ran = |(id, now): (&u32, &u64)| now.saturating_sub(earlier.threads.get(id).copied().unwrap_or(0));
+        let busiest = self.threads.iter().map(ran).max().unwrap_or(0) as f64 / 1e9;
+        Usage {
+            user_s,
+            system_s,
+            us_per_message: each(acknowledged),
+            us_per_delivery: each(delivered),
+            busiest_thread: if elapsed_s > 0.0 { (busiest / elapsed_s).min(1.0) } else { 0.0 },
+        }
+    }
+
+    /// Microseconds of CPU together.
+    #[must_use]
+    pub fn cpu_us(&self) -> u64 {
+        self.user_us + self.system_us
+    }
+
+    /// What earlier processes of the same server took is added.
+    #[must_use]
+    pub fn with(mut self, before: (u64, u64)) -> Self {
+        self.user_us += before.0;
+        self.system_us += before.1;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, resident, sample, times};
+
+    #[test]
+    fn a_name_with_brackets_does_not_move_the_fields() {
+        let tick = 1_000_000 / rustix::param::clock_ticks_per_second();
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 123 0 0 0 250 30 0 0 20 0 1 0 9 1 1";
+        assert_eq!(times(stat), Some((250 * tick, 30 * tick)));
+        assert_eq!(times("7 (a) S 1"), None);
+        assert_eq!(resident("Name:\tx\nVmRSS:\t  123456 kB\nThreads: 1\n"), Some(123_456));
+    }
+
+    #[test]
+    fn this_process_can_be_looked_at_and_another_not() {
+        let me = sample(std::process::id()).unwrap();
+        assert!(me.rss_kib > 0 && !me.threads.is_empty());
+        assert_eq!(sample(u32::MAX), None);
+    }
+
+    #[test]
+    fn usage_is_the_difference() {
+        let before =
+            Sample { user_us: 1_000_000, system_us: 500_000, rss_kib: 1, threads: [(1, 5_000_000_000)].into() };
+        let mut after = before.clone();
+        (after.user_us, after.system_us) = (2_000_000, 1_500_000);
+        after.threads = [(1, 5_500_000_000), (2, 1_800_000_000)].into();
+        let usage = after.since(&before, 2.0, 1000, 4000);
+        assert_eq!((usage.user_s, usage.system_s), (1.0, 1.0));
+        assert_eq!((usage.us_per_message, usage.us_per_delivery), (2000.0, 500.0));
+        assert!((usage.busiest_thread - 0.9).abs() < 1e-9);
+        assert_eq!(after.since(&before, 0.0, 0, 0).us_per_message, 0.0);
+        assert_eq!(before.with((7, 9)).cpu_us(), 1_500_016);
+    }
+}
