@@ -184,7 +184,7 @@ const ROWS: [Row; 12] = [
     },
     Row {
         name: "stored for who is away, binary, 64 × 64 outstanding",
-        runs: &["offline --self --pin --dialect binary --sessions 128 --outstanding 64 --duration 8s"],
+        runs: &["offline --self --dialect binary --sessions 128 --outstanding 64 --duration 8s"],
         read: |reports| {
             let read = Some(reports[0].counts.delivered as f64 / reports[0].phases.drain_s);
             vec![

@@ -33,11 +33,6 @@ struct FanOut {
     sent: Option<(Origin, Seq, u64)>,
 }
 
-/// Go on delivering.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct FanOn;
-
 /// The one shared way to an awake group; only sessions that are attached keep it.
 pub struct GroupHandle {
     /// The group.
@@ -119,7 +114,7 @@ impl Group {
             });
         }
         if fan.rest > 0 {
-            return ctx.notify(FanOn);
+            return Self::fan_on_later(ctx);
         }
         if let Some(FanOut { sent, .. }) = self.fanning.pop_front() {
             self.open = self.open.saturating_sub(1);
@@ -128,8 +123,18 @@ impl Group {
             }
         }
         if !self.fanning.is_empty() {
-            ctx.notify(FanOn);
+            Self::fan_on_later(ctx);
         }
+    }
+
+    /// Goes on when everybody else on this thread had a turn and sockets were looked at. A message to oneself would not do: actix
+    /// takes it up within the same turn.
+    fn fan_on_later(ctx: &mut Context<Self>) {
+        let turn = actix::fut::wrap_future::<_, Self>(tokio::task::yield_now());
+        ctx.spawn(turn.map(|(), group, ctx| {
+            group.fan_out(ctx);
+            group.rest_if_idle(ctx);
+        }));
     }
 
     fn rest_if_idle(&mut self, ctx: &mut Context<Self>) {
@@ -363,15 +368,6 @@ impl Handler<PostCommitted> for Group {
             Err((None, _)) => {}
         }
         self.open = self.open.saturating_sub(1);
-        self.rest_if_idle(ctx);
-    }
-}
-
-impl Handler<FanOn> for Group {
-    type Result = ();
-
-    fn handle(&mut self, _: FanOn, ctx: &mut Context<Self>) {
-        self.fan_out(ctx);
         self.rest_if_idle(ctx);
     }
 }

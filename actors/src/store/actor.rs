@@ -148,7 +148,9 @@ impl Store {
     /// waiting.
     fn patience(&self) -> Option<Duration> {
         let (began, requests) = self.last_batch?;
-        let gather = Duration::from_micros(self.house.settings.storage.gather_us);
+        // Many at a time wait longer: what each adds to its latency is less than what it spares all others.
+        let longer = u64::try_from(requests / 8).unwrap_or(u64::MAX).clamp(1, 3);
+        let gather = Duration::from_micros(self.house.settings.storage.gather_us.saturating_mul(longer));
         (requests > 1).then(|| gather.checked_sub(began.elapsed()))?.filter(|left| !left.is_zero())
     }
 
