@@ -40,6 +40,8 @@ fn open() -> (Ledger, TempDir) {
             max_requests: 200,
             max_managers: 20,
             catch_up: 100,
+            queue: 2048,
+            queue_bytes: 8 << 20,
             passivate_s: 60,
         },
         inbox: InboxSettings { max: u64::MAX },

@@ -168,10 +168,12 @@ pub struct Attached {
     pub head: Seq,
 }
 
-/// The account behind the session came into a group, or went out of it.
+/// The account behind the session came into a group, or went out of it: then what it was to hear of it came before.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub struct MembershipChanged {
+    /// The account.
+    pub user: UserId,
     /// The group.
     pub group: GroupRef,
     /// In or out.

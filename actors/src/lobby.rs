@@ -111,14 +111,13 @@ impl Handler<Admit> for Lobby {
             return log::error!("the system gives no random numbers, so nobody is let in: {error}");
         }
         let id = SessionId(u64::from_ne_bytes(random));
-        let counted = Counted::one_more(&self.house);
-        let full = !counted.has_room();
+        let (counted, has_room) = Counted::one_more(&self.house);
         let in_lobby = InLobby { lobby, id };
         let session = Session::new(self.house.clone(), id, dialect, visitor, link, counted, in_lobby);
         let (sender, receiver) = channel(self.house.settings.session.mailbox);
         let address: Addr<Session> = Addr::new(sender);
         actix_rt::spawn(Context::with_receiver(receiver).into_future(session));
-        if full {
+        if !has_room {
             address.do_send(Condemn(ClosingReason::TooManyConnections));
         } else if !self.draining.is_empty() {
             address.do_send(DrainSession);

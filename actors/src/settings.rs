@@ -153,6 +153,8 @@ pub struct GroupSettings {
     pub max_requests: usize,
     pub max_managers: usize,
     pub catch_up: usize,
+    pub queue: usize,
+    pub queue_bytes: usize,
     pub passivate_s: u64,
 }
 

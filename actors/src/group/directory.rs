@@ -1,5 +1,6 @@
 //! The directory of groups: which are awake. Owns: the way to each group actor, and what waits while one wakes.
-//! Hears: sessions (attach), the store (members changed), groups (idle). Tells: groups, readers.
+//! Hears: sessions (attach), the store (members changed), groups (idle). Tells: groups, readers; and, for a group that nobody
+//! hears, those whom it would have told.
 //! If it dies the process ends: nobody would know any more where a group is.
 //!
 //! Sleep is counted. A group may sleep only if it has seen everything that the directory sent to it; otherwise
@@ -7,11 +8,12 @@
 
 use super::{AttachListener, Forwarded, Group, GroupChanged, Retire, Room};
 use crate::cores::{Cores, unborn};
-use crate::delivery::{Answered, Attached, Origin};
+use crate::delivery::{Answered, Attached, MembershipChanged, Origin};
 use crate::house::{Essential, House};
+use crate::registry::Tell;
 use crate::store::{GroupState, LoadGroup};
 use actix::prelude::*;
-use protocol::{GroupId, Seq};
+use protocol::{GroupId, GroupRef, Seq};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -20,9 +22,18 @@ pub enum Knock {
     /// A member's session wants to listen.
     Attach(AttachListener),
     /// Somebody joined or left.
-    Changed(GroupChanged),
+    Changed(Change),
     /// An answer that must not overtake what the group was told before.
     Answer(Origin, Answered),
+    /// News that must not either.
+    Tell(Vec<Tell>),
+}
+
+impl Knock {
+    /// Whether it takes listeners away.
+    pub(super) fn parts(&self) -> bool {
+        matches!(self, Self::Changed(Change { changed: GroupChanged::Left(_) | GroupChanged::Dissolved, .. }))
+    }
 }
 
 enum Place {
@@ -48,6 +59,47 @@ impl Directory {
         let essential = Essential::new("group directory", house.watch.clone());
         Self { house, groups: FxHashMap::default(), _essential: essential }
     }
+
+    /// Tells a group that is awake, or wakes; gives back what nobody is there for.
+    fn tell(&mut self, group: GroupId, knock: Knock) -> Option<Knock> {
+        match self.groups.get_mut(&group) {
+            Some(Place::Awake { address, sent }) if address.connected() => {
+                *sent += 1;
+                address.do_send(Forwarded(knock));
+                None
+            }
+            Some(Place::Waking(waiting)) => {
+                waiting.push(knock);
+                None
+            }
+            Some(Place::Awake { .. }) | None => Some(knock),
+        }
+    }
+
+    /// For a group that is not there: whoever wakes it reads what is stored, but these are to be told.
+    fn without(&self, group: GroupId, knock: Knock) {
+        match knock {
+            Knock::Attach(AttachListener { user, session }) => {
+                session.tell(Attached { user, group, listening: None, head: Seq(0) });
+            }
+            Knock::Changed(Change { group, changed }) => {
+                let (user, joined, head) = match changed {
+                    GroupChanged::Joined { person, head } => (person.id, true, head),
+                    GroupChanged::Left(user) => (user, false, Seq(0)),
+                    GroupChanged::Role { .. } | GroupChanged::Dissolved => return,
+                };
+                self.house.registry.membership(MembershipChanged { user, group, joined, head });
+            }
+            Knock::Answer(origin, body) => origin.answer(body),
+            Knock::Tell(news) => self.house.registry.pass_on(news),
+        }
+    }
+
+    fn tell_or_without(&mut self, group: GroupId, knock: Knock) {
+        if let Some(knock) = self.tell(group, knock) {
+            self.without(group, knock);
+        }
+    }
 }
 
 impl Actor for Directory {
@@ -64,12 +116,12 @@ pub struct AttachTo {
     pub attach: AttachListener,
 }
 
-/// A group's members changed: told to the group if it is awake.
+/// A group's members changed. Their sessions hear of it by way of the group, behind what was posted before.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Change {
     /// Which.
-    pub group: GroupId,
+    pub group: GroupRef,
     /// What.
     pub changed: GroupChanged,
 }
@@ -84,6 +136,17 @@ pub struct AnswerBehind {
     pub origin: Origin,
     /// The answer.
     pub body: Answered,
+}
+
+/// News about a group for accounts, behind what the group was told before: whoever hears that it is in no more has heard
+/// everything that was posted before, and whoever hears that it is in may write.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TellBehind {
+    /// Which.
+    pub group: GroupId,
+    /// The news.
+    pub news: Vec<Tell>,
 }
 
 /// What a reader found about a group.
@@ -115,35 +178,21 @@ impl Handler<AttachTo> for Directory {
     type Result = ();
 
     fn handle(&mut self, AttachTo { group, attach }: AttachTo, ctx: &mut Context<Self>) {
-        match self.groups.get_mut(&group) {
-            Some(Place::Awake { address, sent }) => {
-                // A group that a panic has ended is woken again from what is stored.
-                if address.connected() {
-                    *sent += 1;
-                    return address.do_send(Forwarded(Knock::Attach(attach)));
-                }
-                log::error!("group {group} had died; waking it again");
-            }
-            Some(Place::Waking(waiting)) => return waiting.push(Knock::Attach(attach)),
-            None => {}
+        let Some(knock) = self.tell(group, Knock::Attach(attach)) else { return };
+        if self.groups.contains_key(&group) {
+            // A group that a panic has ended is woken again from what is stored.
+            log::error!("group {group} had died; waking it again");
         }
         self.house.readers[0].do_send(LoadGroup { group, to: ctx.address() });
-        self.groups.insert(group, Place::Waking(vec![Knock::Attach(attach)]));
+        self.groups.insert(group, Place::Waking(vec![knock]));
     }
 }
 
 impl Handler<Change> for Directory {
     type Result = ();
 
-    fn handle(&mut self, Change { group, changed }: Change, _: &mut Context<Self>) {
-        match self.groups.get_mut(&group) {
-            Some(Place::Awake { address, sent }) => {
-                *sent += 1;
-                address.do_send(Forwarded(Knock::Changed(changed)));
-            }
-            Some(Place::Waking(waiting)) => waiting.push(Knock::Changed(changed)),
-            None => {}
-        }
+    fn handle(&mut self, change: Change, _: &mut Context<Self>) {
+        self.tell_or_without(change.group.id, Knock::Changed(change));
     }
 }
 
@@ -151,15 +200,15 @@ impl Handler<AnswerBehind> for Directory {
     type Result = ();
 
     fn handle(&mut self, AnswerBehind { group, origin, body }: AnswerBehind, _: &mut Context<Self>) {
-        match self.groups.get_mut(&group) {
-            Some(Place::Awake { address, sent }) if address.connected() => {
-                *sent += 1;
-                address.do_send(Forwarded(Knock::Answer(origin, body)));
-            }
-            Some(Place::Waking(waiting)) => waiting.push(Knock::Answer(origin, body)),
-            // Whoever wakes it reads what is stored.
-            Some(Place::Awake { .. }) | None => origin.answer(body),
-        }
+        self.tell_or_without(group, Knock::Answer(origin, body));
+    }
+}
+
+impl Handler<TellBehind> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, TellBehind { group, news }: TellBehind, _: &mut Context<Self>) {
+        self.tell_or_without(group, Knock::Tell(news));
     }
 }
 
@@ -170,15 +219,7 @@ impl Handler<GroupLoaded> for Directory {
         let Some(Place::Waking(waiting)) = self.groups.remove(&group) else { return };
         let Some(state) = state else {
             log::error!("group {group} could not be woken");
-            for knock in waiting {
-                match knock {
-                    Knock::Attach(attach) => {
-                        attach.session.tell(Attached { user: attach.user, group, listening: None, head: Seq(0) });
-                    }
-                    Knock::Answer(origin, body) => origin.answer(body),
-                    Knock::Changed(_) => {}
-                }
-            }
+            waiting.into_iter().for_each(|knock| self.without(group, knock));
             return;
         };
         let (address, newborn) = unborn::<Group>();

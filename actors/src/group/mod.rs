@@ -1,36 +1,53 @@
 //! Groups: one actor per awake group, and the directory that wakes them.
 //! A group owns: its members, and which sessions listen. Hears: sessions (attach, post, list), the store (committed).
-//! Tells: the store (posts to commit), sessions (answers, fan-out), the directory (that nobody listens).
+//! Tells: the store (posts to commit), sessions (answers, fan-out, that they listen no more), the registry (who came in, and
+//! what must not overtake a post), the directory (that nobody listens).
 //! If a group dies nothing is lost: it is a cache of what is stored, and the directory wakes it again.
 
 mod directory;
+mod fan;
+mod messages;
 mod room;
 
-pub use directory::{AnswerBehind, AttachTo, Change, Directory, GroupLoaded, Idle, Knock, StopGroups};
+pub use directory::{AnswerBehind, AttachTo, Change, Directory, GroupLoaded, Idle, Knock, StopGroups, TellBehind};
+pub use messages::{
+    AskMembers, AttachListener, DetachListener, Forwarded, GroupChanged, Overheard, Post, PostCommitted, RecallPost,
+    Retire,
+};
 pub use room::{Listener, Room};
 
-use crate::delivery::{Answered, Attached, Deliver, Origin, SessionHandle};
+use crate::delivery::{Answered, Attached, Deliver, MembershipChanged, Origin, SessionHandle};
 use crate::house::House;
-use crate::store::{Committable, Conversation, Mark, Op, Outcome, Stamp, Submit, Then};
+use crate::store::{Committable, Conversation, Mark, Op, Outcome, Submit, Then};
 use actix::prelude::*;
-use protocol::{Body, Event, GroupId, Kept, Outgoing, Person, Refusal, Reply, Role, Seq, SessionId, UserId};
-use std::collections::VecDeque;
+use fan::Fan;
+use protocol::{Event, GroupId, Kept, Outgoing, Refusal, Reply, Seq, SessionId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Listeners to whom a post is delivered before others have their turn.
-const SLICE: usize = 128;
-
 /// A post that is being delivered.
-struct FanOut {
+struct Posted {
     what: Arc<Outgoing>,
     mark: Mark,
-    /// The writing session, where it does not get its own.
-    writer: Option<SessionId>,
-    /// So many of the listeners, from the first on, have not got it.
-    rest: usize,
-    /// Who is told when all have.
-    sent: Option<(Origin, Seq, u64)>,
+    from: UserId,
+    at_ms: u64,
+    /// Who is told when its turn comes.
+    writer: Option<Origin>,
+    /// The writing session gets it back.
+    echo: bool,
+}
+
+impl Posted {
+    fn deliver(&self, to: UserId, session: &SessionHandle) {
+        let shown = self.echo || self.writer.as_ref().is_none_or(|writer| writer.session.id != session.id);
+        session.deliver(Deliver { to, what: shown.then(|| self.what.clone()), mark: Some(self.mark) });
+    }
+
+    fn answer(&self) {
+        if let Some(writer) = &self.writer {
+            writer.answer(Answered::Sent { seq: self.mark.place(), at_ms: self.at_ms });
+        }
+    }
 }
 
 /// The one shared way to an awake group; only sessions that are attached keep it.
@@ -79,10 +96,10 @@ pub struct Group {
     house: Arc<House>,
     room: Room,
     handle: Option<Arc<GroupHandle>>,
-    /// Posts on their way to the disk, or to the listeners: the group stays awake for them.
+    /// Posts on their way to the disk, or to the listeners, at most `group.queue`: the group stays awake for them.
     open: usize,
-    /// Posts on their way to the listeners, oldest first. No more than `open`.
-    fanning: VecDeque<FanOut>,
+    /// Those on their way to the listeners, and what waits behind them.
+    fan: Fan<Posted, Knock>,
     /// How much the directory has sent here, as counted on this side.
     seen: u64,
     /// A timer towards sleep is running.
@@ -93,38 +110,95 @@ impl Group {
     /// Awake, with what is stored.
     #[must_use]
     pub fn new(house: Arc<House>, room: Room) -> Self {
-        Self { house, room, handle: None, open: 0, fanning: VecDeque::new(), seen: 0, resting: false }
+        let session = &house.settings.session;
+        // Each session has room for several rounds, however its dialect writes them.
+        let fan = Fan::new(session.mailbox / 4, session.outbox_bytes / 8);
+        Self { house, room, handle: None, open: 0, fan, seen: 0, resting: false }
     }
 
-    /// Delivers the next slice of the oldest post. What is posted is not delivered to all at once in a large group: each
-    /// delivery is a write, and a message between two others would wait behind thousands of them.
+    /// Delivers the next slice of what was posted, and hears what waited for that.
     fn fan_out(&mut self, ctx: &mut Context<Self>) {
-        let Some(fan) = self.fanning.front_mut() else { return };
+        if self.fan.begin(self.room.listeners().len()) {
+            self.answer_writers();
+        }
         let listeners = self.room.listeners();
-        // From the end, where who comes is put, and whose last takes the place of who leaves: so nobody is left out. Who
-        // gets it twice knows by the mark.
-        let rest = fan.rest.min(listeners.len());
-        fan.rest = rest.saturating_sub(SLICE);
-        for listener in &listeners[fan.rest..rest] {
-            let shown = Some(listener.session.id) != fan.writer;
-            listener.session.deliver(Deliver {
-                to: listener.user,
-                what: shown.then(|| fan.what.clone()),
-                mark: Some(fan.mark),
-            });
-        }
-        if fan.rest > 0 {
-            return Self::fan_on_later(ctx);
-        }
-        if let Some(FanOut { sent, .. }) = self.fanning.pop_front() {
-            self.open = self.open.saturating_sub(1);
-            if let Some((origin, seq, at_ms)) = sent {
-                origin.answer(Answered::Sent { seq, at_ms });
+        let slice = self.fan.slice(listeners.len());
+        for listener in listeners.get(slice).unwrap_or_default() {
+            for post in self.fan.round() {
+                post.deliver(listener.user, &listener.session);
             }
         }
-        if !self.fanning.is_empty() {
+        self.open = self.open.saturating_sub(self.fan.end());
+        while let Some(knock) = self.fan.word() {
+            self.heed(knock);
+        }
+        if !self.fan.is_idle() {
             Self::fan_on_later(ctx);
         }
+    }
+
+    /// A round begins: its writers have their answers, whoever else still waits for the posts. One that gets its own back
+    /// has it first, and with it what comes before it.
+    fn answer_writers(&self) {
+        let round = self.fan.round();
+        for (at, post) in round.iter().enumerate() {
+            let Some(writer) = &post.writer else { continue };
+            if !post.echo {
+                post.answer();
+                continue;
+            }
+            let same = |other: &&Posted| other.writer.as_ref().is_some_and(|o| o.session.id == writer.session.id);
+            if round.iter().take(at).any(|other| same(&other)) {
+                continue; // with its first
+            }
+            for other in round {
+                other.deliver(post.from, &writer.session);
+                if same(&other) {
+                    other.answer();
+                }
+            }
+        }
+    }
+
+    /// Whether there is no room for one more post.
+    fn is_full(&self) -> bool {
+        let group = &self.house.settings.group;
+        self.open >= group.queue || self.fan.bytes() >= group.queue_bytes
+    }
+
+    /// Something was said to the group, and its turn has come.
+    fn heed(&mut self, knock: Knock) {
+        match knock {
+            Knock::Attach(attach) => {
+                let joined = self.room.attach(attach.user, attach.session.clone());
+                let group = self.room.card().group.clone();
+                let handle = self.handle.clone().filter(|_| joined);
+                attach.session.tell(Attached {
+                    user: attach.user,
+                    group: group.id,
+                    listening: handle.map(|handle| (Listening { handle, session: attach.session.id }, group)),
+                    head: self.room.head(),
+                });
+            }
+            Knock::Changed(Change { group, changed }) => match changed {
+                GroupChanged::Joined { person, head } => {
+                    let user = person.id;
+                    self.room.joined(person);
+                    self.house.registry.membership(MembershipChanged { user, group, joined: true, head });
+                }
+                GroupChanged::Left(user) => self.room.left(user).into_iter().for_each(|listener| self.part(listener)),
+                GroupChanged::Role { member, role } => self.room.is_now(member, role),
+                GroupChanged::Dissolved => self.room.dissolved().into_iter().for_each(|listener| self.part(listener)),
+            },
+            Knock::Answer(origin, body) => origin.answer(body),
+            Knock::Tell(news) => self.house.registry.pass_on(news),
+        }
+    }
+
+    /// Somebody who listened does so no more. The group tells it itself: everything that it has delivered before comes first.
+    fn part(&self, Listener { user, session }: Listener) {
+        let group = self.room.card().group.clone();
+        session.tell(MembershipChanged { user, group, joined: false, head: Seq(0) });
     }
 
     /// Goes on when everybody else on this thread had a turn and sockets were looked at. A message to oneself would not do: actix
@@ -161,128 +235,14 @@ impl Actor for Group {
     }
 }
 
-/// A member's session wants to listen. Answered with [`Attached`].
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AttachListener {
-    /// The account.
-    pub user: UserId,
-    /// The session.
-    pub session: Arc<SessionHandle>,
-}
-
-/// A session stops listening.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct DetachListener(pub SessionId);
-
-/// A member writes to the group.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Post {
-    /// Who; the session's own account.
-    pub from: UserId,
-    /// What.
-    pub body: Body,
-    /// Whether the writing session gets it back too.
-    pub echo: bool,
-    /// By which the same post is told when it comes again.
-    pub stamp: Option<Stamp>,
-    /// The writing session.
-    pub origin: Origin,
-}
-
-/// A member takes a post of its own back.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct RecallPost {
-    /// Who; the session's own account.
-    pub user: UserId,
-    /// Which post.
-    pub place: Seq,
-    /// The asking session.
-    pub origin: Origin,
-}
-
-/// Something that a member lets the others know, once; it is kept nowhere.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Overheard {
-    /// Who; the session's own account.
-    pub from: UserId,
-    /// What.
-    pub what: Arc<Outgoing>,
-}
-
-/// A member asks who is in the group.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AskMembers {
-    /// Who asks.
-    pub user: UserId,
-    /// The asking session.
-    pub origin: Origin,
-}
-
-/// Who is in a group, or as what, has changed: as committed.
-pub enum GroupChanged {
-    /// Somebody is a member now.
-    Joined(Person),
-    /// Somebody is none any more.
-    Left(UserId),
-    /// Somebody is something else now.
-    Role {
-        /// Who.
-        member: UserId,
-        /// What.
-        role: Role,
-    },
-    /// Nobody is a member any more, nor ever will be.
-    Dissolved,
-}
-
-/// A post that is on the disk now, or was refused there.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct PostCommitted {
-    /// What became of it.
-    pub result: Result<Committable, (Option<Origin>, Refusal)>,
-    /// Whether the writing session gets it back too.
-    pub echo: bool,
-}
-
-/// The directory has counted, and this group may sleep.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Retire;
-
-/// What the directory passes on, counted on both sides.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Forwarded(pub Knock);
-
 impl Handler<Forwarded> for Group {
     type Result = ();
 
     fn handle(&mut self, Forwarded(knock): Forwarded, ctx: &mut Context<Self>) {
+        let parts = knock.parts();
         self.seen += 1;
-        match knock {
-            Knock::Attach(attach) => {
-                let joined = self.room.attach(attach.user, attach.session.clone());
-                let group = self.room.card().group.clone();
-                let handle = self.handle.clone().filter(|_| joined);
-                attach.session.tell(Attached {
-                    user: attach.user,
-                    group: group.id,
-                    listening: handle.map(|handle| (Listening { handle, session: attach.session.id }, group)),
-                    head: self.room.head(),
-                });
-            }
-            Knock::Changed(GroupChanged::Joined(person)) => self.room.joined(person),
-            Knock::Changed(GroupChanged::Left(user)) => self.room.left(user),
-            Knock::Changed(GroupChanged::Role { member, role }) => self.room.is_now(member, role),
-            Knock::Changed(GroupChanged::Dissolved) => self.room.dissolved(),
-            Knock::Answer(origin, body) => origin.answer(body),
+        if let Some(knock) = self.fan.hear(knock, parts) {
+            self.heed(knock);
         }
         self.rest_if_idle(ctx);
     }
@@ -306,6 +266,15 @@ impl Handler<Post> for Group {
             return origin.refuse(Refusal::NotMember);
         }
         let Some(handle) = self.handle.clone() else { return };
+        if self.is_full() {
+            return match stamp {
+                None => origin.refuse(Refusal::Busy),
+                Some(stamp) => {
+                    let op = Op::Again { from, group: handle.id, stamp, otherwise: Refusal::Busy };
+                    self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
+                }
+            };
+        }
         self.open += 1;
         let op = Op::Post { from, group: handle.id, body, stamp };
         self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Group { handle, echo } });
@@ -317,6 +286,9 @@ impl Handler<RecallPost> for Group {
 
     fn handle(&mut self, RecallPost { user, place, origin }: RecallPost, _: &mut Context<Self>) {
         let Some(handle) = self.handle.clone() else { return };
+        if self.is_full() {
+            return origin.refuse(Refusal::Busy);
+        }
         self.open += 1;
         let op = Op::Recall { user, of: Conversation::Group(handle.id), place };
         self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Group { handle, echo: false } });
@@ -346,14 +318,14 @@ impl Handler<PostCommitted> for Group {
     fn handle(&mut self, PostCommitted { result, echo }: PostCommitted, ctx: &mut Context<Self>) {
         match result {
             Ok(Committable { origin, outcome: Outcome::Posted { from, group, seq, at_ms, body } }) => {
-                let writer = origin.as_ref().map(|origin| origin.session.id).filter(|_| !echo);
                 let mark = Mark::Group(group.id, seq);
+                let (writer, bytes) = (from.id, body.data.len());
                 let event = Event::Posted { from, group, seq, at_ms, body };
                 let what = Arc::new(Outgoing::kept(event, Kept { mark, late: false }));
-                let rest = self.room.posted(seq).len();
-                let sent = origin.map(|origin| (origin, seq, at_ms));
-                self.fanning.push_back(FanOut { what, mark, writer, rest, sent });
-                if self.fanning.len() == 1 {
+                self.room.posted(seq);
+                let begun = !self.fan.is_idle();
+                self.fan.push(Posted { what, mark, from: writer, at_ms, writer: origin, echo }, bytes);
+                if !begun {
                     self.fan_out(ctx);
                 }
                 return self.rest_if_idle(ctx);

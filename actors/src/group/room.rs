@@ -66,16 +66,16 @@ impl Room {
         }
     }
 
-    /// Somebody left: a member no more, and nobody who listens.
-    pub fn left(&mut self, user: UserId) {
-        if self.known.remove(&user).is_some() {
-            self.members.retain(|member| member.person.id != user);
-            let gone: Vec<_> =
-                self.listeners.iter().filter(|listener| listener.user == user).map(|l| l.session.id).collect();
-            for session in gone {
-                self.detach(session);
-            }
+    /// Somebody left: a member no more, and nobody who listens. Returns what listened.
+    #[must_use]
+    pub fn left(&mut self, user: UserId) -> Vec<Listener> {
+        if self.known.remove(&user).is_none() {
+            return Vec::new();
         }
+        self.members.retain(|member| member.person.id != user);
+        let sessions: Vec<_> =
+            self.listeners.iter().filter(|listener| listener.user == user).map(|l| l.session.id).collect();
+        sessions.into_iter().filter_map(|session| self.detach(session)).collect()
     }
 
     /// A member is something else now.
@@ -89,12 +89,13 @@ impl Room {
     }
 
     /// The group is no more: nobody is in it, and nobody hears it. It sleeps in its time, so that who has not heard of it
-    /// yet is still answered.
-    pub fn dissolved(&mut self) {
+    /// yet is still answered. Returns who heard it.
+    #[must_use]
+    pub fn dissolved(&mut self) -> Vec<Listener> {
         self.members.clear();
         self.known.clear();
-        self.listeners.clear();
         self.places.clear();
+        std::mem::take(&mut self.listeners)
     }
 
     /// Takes a member's session in. `false` where the account is not a member.
@@ -109,20 +110,19 @@ impl Room {
         true
     }
 
-    /// Lets a session go.
-    pub fn detach(&mut self, session: SessionId) {
-        if let Some(place) = self.places.remove(&session) {
-            self.listeners.swap_remove(place);
-            if let Some(moved) = self.listeners.get(place) {
-                self.places.insert(moved.session.id, place);
-            }
+    /// Lets a session go. The last listener takes its place.
+    pub fn detach(&mut self, session: SessionId) -> Option<Listener> {
+        let place = self.places.remove(&session)?;
+        let gone = self.listeners.swap_remove(place);
+        if let Some(moved) = self.listeners.get(place) {
+            self.places.insert(moved.session.id, place);
         }
+        Some(gone)
     }
 
-    /// A message is committed: the conversation is that long now. Returns who gets it.
-    pub fn posted(&mut self, seq: Seq) -> &[Listener] {
+    /// A message is committed: the conversation is that long now.
+    pub fn posted(&mut self, seq: Seq) {
         self.head = self.head.max(seq);
-        &self.listeners
     }
 
     /// Who listens.

@@ -19,7 +19,7 @@ pub use shard::{
 use crate::delivery::{Answered, MembershipChanged, Origin};
 use crate::store::Mark;
 use actix::prelude::*;
-use protocol::{Event, Kept, Outgoing, SessionId, UserId};
+use protocol::{Event, Outgoing, UserId};
 use std::sync::Arc;
 
 /// The way to the registry. Nobody sees that there are shards: what concerns an account goes to its own.
@@ -56,16 +56,12 @@ impl Registry {
     /// Tells an account something, on all its sessions. Where it is away it is not told; a mark says where it will
     /// find it later.
     pub fn tell(&self, to: UserId, event: Event, mark: Option<Mark>) {
-        let what = Arc::new(match mark {
-            Some(mark) => Outgoing::kept(event, Kept { mark, late: false }),
-            None => Outgoing::new(event),
-        });
-        self.shard(to).do_send(Tell { to, what, mark, except: None });
+        self.shard(to).do_send(Tell::new(to, event, mark));
     }
 
-    /// The same for something that is kept nowhere, but not on the session that has caused it.
-    pub fn tell_others(&self, to: UserId, event: Event, except: Option<SessionId>) {
-        self.shard(to).do_send(Tell { to, what: Arc::new(Outgoing::new(event)), mark: None, except });
+    /// Tells all of these.
+    pub fn pass_on(&self, news: Vec<Tell>) {
+        news.into_iter().for_each(|tell| self.shard(tell.to).do_send(tell));
     }
 
     /// Answers one of an account's sessions, behind what the account was told before.
@@ -74,8 +70,8 @@ impl Registry {
     }
 
     /// Tells all sessions of an account that it came into a group or went out.
-    pub fn membership(&self, user: UserId, change: MembershipChanged) {
-        self.shard(user).do_send(Membership { user, change });
+    pub fn membership(&self, change: MembershipChanged) {
+        self.shard(change.user).do_send(Membership(change));
     }
 
     /// Two accounts are friends now, or no more.

@@ -102,6 +102,18 @@ pub struct Tell {
     pub except: Option<SessionId>,
 }
 
+impl Tell {
+    /// Tells all sessions of an account; a mark says where it is kept.
+    #[must_use]
+    pub fn new(to: UserId, event: Event, mark: Option<Mark>) -> Self {
+        let what = Arc::new(match mark {
+            Some(mark) => Outgoing::kept(event, Kept { mark, late: false }),
+            None => Outgoing::new(event),
+        });
+        Self { to, what, mark, except: None }
+    }
+}
+
 /// An answer that must not overtake what the account was told before.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -115,12 +127,7 @@ pub struct PassOn {
 /// An account came into a group or went out.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Membership {
-    /// The account.
-    pub user: UserId,
-    /// What changed.
-    pub change: MembershipChanged,
-}
+pub struct Membership(pub MembershipChanged);
 
 /// A friendship began or ended.
 #[derive(Message)]
@@ -286,8 +293,8 @@ impl Handler<PassOn> for Shard {
 impl Handler<Membership> for Shard {
     type Result = ();
 
-    fn handle(&mut self, Membership { user, change }: Membership, _: &mut Context<Self>) {
-        for session in self.presence.sessions(user) {
+    fn handle(&mut self, Membership(change): Membership, _: &mut Context<Self>) {
+        for session in self.presence.sessions(change.user) {
             session.tell(change.clone());
         }
     }

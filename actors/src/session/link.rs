@@ -65,6 +65,15 @@ pub trait Link: Send + Unpin {
     /// Any error means that the connection is gone.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
+    /// Writes on what was taken by [`Link::poll_write`] and is not with the system yet. Nothing on links that hold nothing back.
+    ///
+    /// # Errors
+    /// Any error means that the connection is gone.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let _ = cx;
+        Poll::Ready(Ok(()))
+    }
+
     /// Whether the peer can be made to say what it has. Where it can, only that counts as a receipt.
     fn can_probe(&self) -> bool {
         false
@@ -93,7 +102,7 @@ pub trait Link: Send + Unpin {
     /// Any error means that the connection is gone.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// How many of the bytes written have not been acknowledged by the peer's system (`SIOCOUTQ`); `None` where
-    /// nobody can tell.
+    /// How many of the bytes written the peer may not have, as far as its system has acknowledged them (`SIOCOUTQ`): never
+    /// fewer than are missing, and 0 where none are; `None` where nobody can tell.
     fn unacknowledged(&self) -> Option<usize>;
 }

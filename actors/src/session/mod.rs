@@ -58,7 +58,7 @@ pub struct Session {
     carrier: Carrier,
     decoder: Box<dyn Decoder>,
     /// Read, but not decoded: the session has no credit for it yet. At most one read.
-    parked: Vec<u8>,
+    parked: Box<[u8]>,
     /// Decoded, but it has to wait until what came before it is answered.
     next: Option<Box<Request>>,
     /// Taken up, but a name in it is being looked up.
@@ -88,12 +88,13 @@ struct Member {
     feeds: Feeds,
     receiving: Receiving,
     /// Which installation of a client this is, where it has said so.
-    instance: Option<Instance>,
+    instance: Option<Box<Instance>>,
     /// What its client has told others about itself, where it does.
     lately: Option<Box<Lately>>,
     recalling: Option<Box<Recalling>>,
     /// Groups that are about to take it in, and after which place their conversation is to be shown.
-    attaching: Vec<(GroupId, protocol::Seq)>,
+    #[allow(clippy::box_collection, reason = "most sessions are about to enter no group, and are many")]
+    attaching: Option<Box<Vec<(GroupId, protocol::Seq)>>>,
     /// Friends that were listed, until it is known who of them is online.
     listed: Option<Box<(Ticket, Vec<Friend>)>>,
     /// A reply that waits until that group has taken the session in.
@@ -127,18 +128,13 @@ impl Drop for Attendance {
 /// One of the connections that the server counts.
 pub(crate) struct Counted {
     house: Arc<House>,
-    before: usize,
 }
 
 impl Counted {
-    /// Counts one more.
-    pub(crate) fn one_more(house: &Arc<House>) -> Self {
-        Self { before: house.connections.fetch_add(1, Ordering::Relaxed), house: house.clone() }
-    }
-
-    /// Whether there was room for it.
-    pub(crate) fn has_room(&self) -> bool {
-        self.before < self.house.settings.session.max
+    /// Counts one more, and says whether there was room for it.
+    pub(crate) fn one_more(house: &Arc<House>) -> (Self, bool) {
+        let before = house.connections.fetch_add(1, Ordering::Relaxed);
+        (Self { house: house.clone() }, before < house.settings.session.max)
     }
 }
 
@@ -160,7 +156,7 @@ impl Session {
         counted: Counted,
         in_lobby: InLobby,
     ) -> Self {
-        let carrier = link.carrier();
+        let (carrier, can_probe) = (link.carrier(), link.can_probe());
         let decoder = dialect.get().decoder(carrier, house.manners[dialect.index()].limits(carrier));
         Self {
             house,
@@ -171,11 +167,11 @@ impl Session {
             link,
             carrier,
             decoder,
-            parked: Vec::new(),
+            parked: Box::default(),
             next: None,
             pending: None,
             answers: Answers::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(can_probe),
             clock: Clock::new(Instant::now()),
             ending: Ending::No,
             presented: None,
@@ -397,5 +393,17 @@ impl Handler<DrainSession> for Session {
 
     fn handle(&mut self, _: DrainSession, _: &mut Context<Self>) {
         self.end(Ending::Draining);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are as many as people are online, most of them idle: what one takes is a figure of this server.
+    #[test]
+    fn a_session_is_small() {
+        assert!(size_of::<Session>() <= 440, "{} bytes", size_of::<Session>());
+        assert!(size_of::<Member>() <= 224, "{} bytes", size_of::<Member>());
     }
 }

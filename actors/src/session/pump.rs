@@ -24,7 +24,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long what a peer still sends is read and dropped, so that closing does not destroy the last words under way.
 const LINGER: Duration = Duration::from_millis(500);
 /// Bytes that are dropped like that at the most.
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_BYTES: u32 = 1024 * 1024;
 
 thread_local! {
     /// One read buffer for all sessions of a thread: an idle session has none.
@@ -45,7 +45,7 @@ pub(super) enum Ending {
     /// One last word is in the outbox: write it, then close.
     Condemned,
     /// The last word is written and the sending half closed: drop what still comes, for a moment.
-    Lingering { dropped: usize },
+    Lingering { dropped: u32 },
     /// The connection is gone.
     Gone,
 }
@@ -108,9 +108,9 @@ impl Session {
             self.clock.midway_since = None;
         }
         self.flush(cx)?;
-        if self.clock.probed_since.is_some() && !(had_credit && self.outbox.is_empty()) {
+        if !(had_credit && self.outbox.is_empty()) {
             // The question is not written, or its answer is not read: its time begins when both may be.
-            self.clock.probed_since = Some(self.clock.now);
+            self.outbox.postpone_receipt(self.clock.now);
         }
         // Only now is it known how much room there is, and nothing else may come to wake this session.
         self.read_on();
@@ -214,11 +214,10 @@ impl Session {
     /// The peer has answered a probe.
     fn peer_has(&mut self, place: u64) {
         self.clock.heard = self.clock.now;
-        if self.outbox.peer_has(place) {
-            self.clock.probed_since = None;
-            if let Some(receipts) = self.member.as_mut().and_then(|member| member.receiving.told()) {
-                receipts.received(place);
-            }
+        if self.outbox.peer_has(place)
+            && let Some(receipts) = self.member.as_mut().and_then(|member| member.receiving.told())
+        {
+            receipts.received(place);
         }
     }
 
@@ -233,7 +232,7 @@ impl Session {
     fn decode(&mut self, mut input: &[u8]) {
         while !input.is_empty() && !self.ending.is_deaf() {
             if !self.has_credit() {
-                self.parked = input.to_vec();
+                self.parked = input.into();
                 break;
             }
             self.decode_once(&mut input);
@@ -244,7 +243,11 @@ impl Session {
     fn decode_once(&mut self, input: &mut &[u8]) {
         match self.decoder.decode(input) {
             Decoded::Need => {}
-            Decoded::Request(request) => self.take_up(request),
+            Decoded::Request(request) => {
+                // What comes behind it has its own time.
+                self.clock.midway_since = None;
+                self.take_up(request);
+            }
             Decoded::Mistake(mistake) => self.mistaken(&mistake),
         }
     }
@@ -287,9 +290,12 @@ impl Session {
                 member.receiving.packed(packed, now);
             }
         })?;
+        // What the link holds back goes on here, also where this session neither writes nor may read.
+        if let Poll::Ready(Err(error)) = self.link.poll_flush(cx) {
+            return Err(error);
+        }
         if !asked && self.outbox.awaits_receipt() {
-            self.clock.probed_since = Some(now);
-            self.clock.unacknowledged = self.link.unacknowledged().unwrap_or(0);
+            self.outbox.asked(now, self.link.unacknowledged().unwrap_or(0));
             if let Some(receipts) = self.member.as_mut().and_then(|member| member.receiving.told()) {
                 receipts.seal();
             }
@@ -329,8 +335,9 @@ impl Session {
         Ok(())
     }
 
-    fn linger(&mut self, cx: &mut task::Context<'_>, mut dropped: usize) -> io::Result<()> {
+    fn linger(&mut self, cx: &mut task::Context<'_>, mut dropped: u32) -> io::Result<()> {
         let mut buffer = [0; 2048];
+        let bytes = |n| u32::try_from(n).unwrap_or(u32::MAX);
         loop {
             match self.link.poll_read(cx, &mut buffer) {
                 Poll::Pending => break,
@@ -338,8 +345,10 @@ impl Session {
                     self.settle();
                     dropped = LINGER_BYTES;
                 }
-                Poll::Ready(Ok(Arrival::Bytes(n))) => dropped += n,
-                Poll::Ready(Ok(Arrival::Message(message) | Arrival::Binary(message))) => dropped += message.len(),
+                Poll::Ready(Ok(Arrival::Bytes(n))) => dropped = dropped.saturating_add(bytes(n)),
+                Poll::Ready(Ok(Arrival::Message(message) | Arrival::Binary(message))) => {
+                    dropped = dropped.saturating_add(bytes(message.len()));
+                }
                 Poll::Ready(Ok(Arrival::Receipt(place))) => {
                     // What was delivered before the end may be confirmed after it.
                     if self.outbox.peer_has(place)

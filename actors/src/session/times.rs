@@ -7,9 +7,10 @@ use super::receiving::Receiving;
 use super::{Member, Session};
 use protocol::ClosingReason;
 use std::future::Future;
-use std::pin::Pin;
-use std::task;
+use std::pin::{Pin, pin};
+use std::task::{self, Poll};
 use std::time::Duration;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A session's times.
@@ -21,10 +22,6 @@ pub(super) struct Clock {
     pub(super) midway_since: Option<Instant>,
     receipts_at: Instant,
     pub(super) nudged: Option<Instant>,
-    /// Since when the peer has been owing an answer to what it has.
-    pub(super) probed_since: Option<Instant>,
-    /// Bytes that the peer's system had not acknowledged when that was last looked at.
-    pub(super) unacknowledged: usize,
     /// When the client last spoke, or showed otherwise that it is there; and when it was asked whether it is.
     pub(super) lively: Instant,
     asked: Instant,
@@ -43,8 +40,6 @@ impl Clock {
             midway_since: None,
             receipts_at: now,
             nudged: None,
-            probed_since: None,
-            unacknowledged: 0,
             lively: now,
             asked: now,
             taken: 0,
@@ -67,13 +62,18 @@ impl Session {
     /// What is due at this time.
     pub(super) fn times(&mut self) {
         let now = self.clock.now;
+        // What the last turn left is due when the alarm rings and not before; what has come since is looked at at the end of
+        // this turn. Most turns bring a message, and need not look at a dozen times twice.
+        if self.clock.alarm.as_ref().is_none_or(|alarm| now < alarm.deadline()) {
+            return;
+        }
         let due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
         if due(self.clock.ends_by) {
             self.ending = Ending::Gone;
             return;
         }
         if due(self.receipt_overdue()) && self.is_getting_on() {
-            self.clock.probed_since = Some(now);
+            self.outbox.postpone_receipt(now);
         }
         if due(self.frame_due()) || due(self.login_due()) || due(self.idle_due()) || due(self.receipt_overdue()) {
             return self.condemn(ClosingReason::TimedOut);
@@ -230,9 +230,7 @@ impl Session {
 
     /// Whether the question is still on its way, behind what lies in the systems' buffers, and comes nearer.
     fn is_getting_on(&mut self) -> bool {
-        let before = self.clock.unacknowledged;
-        self.clock.unacknowledged = self.link.unacknowledged().unwrap_or(0);
-        self.clock.unacknowledged < before
+        self.outbox.is_getting_on(self.link.unacknowledged().unwrap_or(0))
     }
 
     /// A peer that can be asked and does not answer is dead.
@@ -240,13 +238,13 @@ impl Session {
         if self.ending.is_deaf() {
             return None;
         }
-        Some(self.clock.probed_since? + Duration::from_secs(self.house.settings.web.pong_timeout_s))
+        Some(self.outbox.probed_since()? + Duration::from_secs(self.house.settings.web.pong_timeout_s))
     }
 
     /// A peer that can be asked and has been silent for a while is asked whether it is there.
     fn ping_due(&self) -> Option<Instant> {
         let every = self.house.settings.web.ping_every_s;
-        let quiet = self.link.can_probe() && self.clock.probed_since.is_none() && self.outbox.is_empty();
+        let quiet = self.link.can_probe() && self.outbox.probed_since().is_none() && self.outbox.is_empty();
         (every > 0 && quiet && self.ending == Ending::No).then(|| self.clock.heard + Duration::from_secs(every))
     }
 
@@ -281,7 +279,7 @@ impl Session {
             ];
             let Some(due) = due.into_iter().flatten().min() else {
                 // What still stands rings once more and is then gone.
-                if self.clock.alarm.as_mut().is_some_and(|alarm| alarm.as_mut().poll(cx).is_ready()) {
+                if self.clock.alarm.as_mut().is_some_and(|alarm| rings(alarm, cx).is_ready()) {
                     self.clock.alarm = None;
                 }
                 return;
@@ -293,7 +291,7 @@ impl Session {
                 Some(_) => return,
             }
             let Some(alarm) = &mut self.clock.alarm else { return };
-            if alarm.as_mut().poll(cx).is_pending() {
+            if rings(alarm, cx).is_pending() {
                 return;
             }
             if due <= self.clock.now || due <= Instant::now() {
@@ -302,5 +300,52 @@ impl Session {
                 return;
             }
         }
+    }
+}
+
+/// Polls an alarm so that it stands afterwards. A timer that is polled when the task's budget is used up, by a long turn, says that it
+/// is pending and has not noted whom to wake.
+fn rings(alarm: &mut Pin<Box<Sleep>>, cx: &mut task::Context<'_>) -> Poll<()> {
+    pin!(unconstrained(alarm.as_mut())).poll(cx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rings;
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::time::Duration;
+    use tokio::task::coop::consume_budget;
+    use tokio::task::yield_now;
+    use tokio::time::sleep;
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_that_is_set_at_the_end_of_a_long_turn_rings() {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut alarm = Box::pin(sleep(Duration::from_secs(1)));
+        poll_fn(|cx| {
+            while pin!(consume_budget()).poll(cx).is_ready() {}
+            assert!(rings(&mut alarm, &mut Context::from_waker(&waker)).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        // A timer that is refused has the task woken at once, to come again; that is not what is meant here.
+        yield_now().await;
+        woken.0.store(false, Ordering::Relaxed);
+        sleep(Duration::from_secs(2)).await;
+        assert!(woken.0.load(Ordering::Relaxed), "the session sleeps on");
     }
 }

@@ -143,17 +143,6 @@ impl Store {
         self.sleep_until_due(ctx);
     }
 
-    /// How long to gather before the next sync. A sync costs processor time whatever it brings along, as much as several
-    /// messages: where several come at once it is worth a moment's wait to sync them together. Who is alone is not kept
-    /// waiting.
-    fn patience(&self) -> Option<Duration> {
-        let (began, requests) = self.last_batch?;
-        // Many at a time wait longer: what each adds to its latency is less than what it spares all others.
-        let longer = u64::try_from(requests / 8).unwrap_or(u64::MAX).clamp(1, 3);
-        let gather = Duration::from_micros(self.house.settings.storage.gather_us.saturating_mul(longer));
-        (requests > 1).then(|| gather.checked_sub(began.elapsed()))?.filter(|left| !left.is_zero())
-    }
-
     /// Stages the end of what has lapsed, if something may have. Returns whether it did.
     fn sweep_if_due(&mut self, now_ms: u64) -> bool {
         let due = self.ledger.next_due().is_some_and(|due| due.max(self.sweep_after) <= now_ms);
@@ -189,6 +178,17 @@ impl Store {
         });
         self.wake = Some((at, handle));
     }
+}
+
+/// How long to gather before the next sync, where the last batch began so long ago and had so many requests. A sync costs
+/// processor time whatever it brings along, as much as several messages: where several come at once it is worth a moment's wait
+/// to sync them together. Who is alone is not kept waiting.
+fn patience(last: Option<(Duration, usize)>, gather_us: u64) -> Option<Duration> {
+    let (ago, requests) = last.filter(|(_, requests)| *requests > 1)?;
+    // Many at a time wait longer: what each adds to its latency is less than what it spares all others.
+    let longer = u64::try_from(requests / 8).unwrap_or(u64::MAX).clamp(1, 3);
+    let gather = Duration::from_micros(gather_us.saturating_mul(longer));
+    gather.checked_sub(ago).filter(|left| !left.is_zero())
 }
 
 impl Actor for Store {
@@ -237,7 +237,8 @@ impl Handler<Commit> for Store {
         reason = "nobody else lives on this thread, and it waits like this for every sync"
     )]
     fn handle(&mut self, _: Commit, ctx: &mut Context<Self>) {
-        if let Some(patience) = self.patience() {
+        let last = self.last_batch.map(|(began, requests)| (began.elapsed(), requests));
+        if let Some(patience) = patience(last, self.house.settings.storage.gather_us) {
             // Not a timer: those count whole milliseconds.
             std::thread::sleep(patience);
             return ctx.notify(Commit); // what has come meanwhile is in the mailbox before that
@@ -256,5 +257,38 @@ impl Handler<StopStore> for Store {
             log::error!("the last sync of the database failed: {error}");
         }
         ctx.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::patience;
+    use std::time::Duration;
+
+    const fn us(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    #[test]
+    fn who_is_alone_does_not_wait() {
+        assert_eq!(patience(None, 400), None, "nothing was committed yet");
+        assert_eq!(patience(Some((us(0), 1)), 400), None);
+        assert_eq!(patience(Some((us(0), 2)), 400), Some(us(400)));
+    }
+
+    #[test]
+    fn many_wait_longer_up_to_three_times() {
+        let after = |requests| patience(Some((us(100), requests)), 400);
+        assert_eq!([2, 15].map(after), [Some(us(300)); 2]);
+        assert_eq!([16, 23].map(after), [Some(us(700)); 2]);
+        assert_eq!([24, 25, 4096, usize::MAX].map(after), [Some(us(1100)); 4]);
+    }
+
+    #[test]
+    fn the_time_that_has_passed_counts() {
+        assert_eq!(patience(Some((us(399), 2)), 400), Some(us(1)));
+        assert_eq!(patience(Some((us(400), 2)), 400), None);
+        assert_eq!(patience(Some((Duration::MAX, 4096)), 400), None);
+        assert_eq!(patience(Some((us(0), 4096)), 0), None, "0 is no pause");
     }
 }

@@ -6,11 +6,11 @@ use super::ops::{GroupCard, Lapse, Mark, Outcome};
 use super::reads::LoadLogin;
 use crate::accounts::CodeTried;
 use crate::delivery::{Answered, MembershipChanged, Origin};
-use crate::group::{AnswerBehind, Change, GroupChanged, GroupHandle, PostCommitted};
+use crate::group::{AnswerBehind, Change, GroupChanged, GroupHandle, PostCommitted, TellBehind};
 use crate::house::House;
 use crate::mail::Post;
-use crate::registry::Committed;
-use protocol::{Event, GroupRef, MessagePolicy, Person, Refusal, Role, Seq, UserId};
+use crate::registry::{Committed, Tell};
+use protocol::{Event, GroupId, GroupRef, MessagePolicy, Person, Refusal, Role, Seq, UserId};
 use std::sync::Arc;
 
 /// A request that waits for its commit.
@@ -131,8 +131,9 @@ impl Courier {
                     self.member(member, &group.group, true, *head);
                 }
                 let (group, reason) = (group.group.clone(), reason.clone());
+                let id = group.id;
                 let event = Event::JoinAnswered { group, to: member.id, accepted: *accepted, reason };
-                registry.tell(member.id, event, inbox(*told));
+                self.tell_behind(id, vec![Tell::new(member.id, event, inbox(*told))]);
             }
             Outcome::RoleSet { told: Seq(0), .. } => {}
             Outcome::RoleSet { group, member, role, told } => {
@@ -155,7 +156,9 @@ impl Courier {
             Outcome::MemberRemoved { group, member, reason, told } => {
                 self.member(member, &group.group, false, Seq(0));
                 let (group, reason) = (group.group.clone(), reason.clone());
-                registry.tell(member.id, Event::MemberRemoved { group, to: member.id, reason }, inbox(*told));
+                let id = group.id;
+                let event = Event::MemberRemoved { group, to: member.id, reason };
+                self.tell_behind(id, vec![Tell::new(member.id, event, inbox(*told))]);
             }
             Outcome::GroupTransferred { group, from, left_as, to, told, .. } => {
                 self.role(group, from.id, *left_as);
@@ -165,24 +168,21 @@ impl Courier {
             }
             Outcome::GroupDissolved { group, members } => {
                 let group = &group.group;
-                self.house.directory.do_send(Change { group: group.id, changed: GroupChanged::Dissolved });
+                self.house.directory.do_send(Change { group: group.clone(), changed: GroupChanged::Dissolved });
                 let asking = origin.as_ref().map(|origin| origin.session.id);
-                for (member, told) in members {
-                    let change = MembershipChanged { group: group.clone(), joined: false, head: Seq(0) };
-                    registry.membership(member.id, change);
+                let tell = |(member, told): &(Person, Seq)| {
                     let event = Event::GroupDissolved { group: group.clone() };
-                    match *told {
-                        // Whoever did it has the reply on the session that asked, and the news on its others.
-                        Seq(0) => registry.tell_others(member.id, event, asking),
-                        told => registry.tell(member.id, event, inbox(told)),
-                    }
-                }
+                    // Whoever did it has the reply on the session that asked, and the news on its others.
+                    let (mark, except) = if *told == Seq(0) { (None, asking) } else { (inbox(*told), None) };
+                    Tell { except, ..Tell::new(member.id, event, mark) }
+                };
+                self.tell_behind(group.id, members.iter().map(tell).collect());
             }
             Outcome::Expired(lapses) => lapses.iter().for_each(|lapse| self.lapsed(lapse)),
             Outcome::Left { user, group } => self.member(user, &group.group, false, Seq(0)),
             Outcome::GroupCreated { group, .. } => {
-                let change = MembershipChanged { group: group.group.clone(), joined: true, head: Seq(0) };
-                registry.membership(group.owner, change);
+                let (user, group) = (group.owner, group.group.clone());
+                registry.membership(MembershipChanged { user, group, joined: true, head: Seq(0) });
             }
             Outcome::PolicySet { user, message, .. } => {
                 registry.policy(*user, *message == MessagePolicy::Friends);
@@ -214,11 +214,14 @@ impl Courier {
             Outcome::Blocked { user, .. } => Some(*user),
             _ => None,
         };
-        // Whoever has changed who is in a group, or as what, and asks the group then, finds it changed.
+        // Whoever has changed who is in a group, or as what, and asks the group then, finds it changed. Whoever goes out of it
+        // has heard what was posted before.
         let changed = match &outcome {
             Outcome::JoinAnswered { group, accepted: true, .. }
             | Outcome::RoleSet { group, .. }
+            | Outcome::Left { group, .. }
             | Outcome::MemberRemoved { group, .. }
+            | Outcome::GroupDissolved { group, .. }
             | Outcome::GroupTransferred { group, .. } => Some(group.group.id),
             _ => None,
         };
@@ -259,16 +262,20 @@ impl Courier {
     /// Tells an awake group that somebody is something else in it now.
     fn role(&self, group: &GroupCard, member: UserId, role: Role) {
         let changed = GroupChanged::Role { member, role };
-        self.house.directory.do_send(Change { group: group.group.id, changed });
+        self.house.directory.do_send(Change { group: group.group.clone(), changed });
     }
 
+    fn tell_behind(&self, group: GroupId, news: Vec<Tell>) {
+        self.house.directory.do_send(TellBehind { group, news });
+    }
+
+    /// Tells a group, and by way of it the sessions of whoever came in or went out.
     fn member(&self, person: &Person, group: &GroupRef, joined: bool, head: Seq) {
         let changed = match joined {
-            true => GroupChanged::Joined(person.clone()),
+            true => GroupChanged::Joined { person: person.clone(), head },
             false => GroupChanged::Left(person.id),
         };
-        self.house.directory.do_send(Change { group: group.id, changed });
-        self.house.registry.membership(person.id, MembershipChanged { group: group.clone(), joined, head });
+        self.house.directory.do_send(Change { group: group.clone(), changed });
     }
 }
 

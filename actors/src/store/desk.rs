@@ -9,7 +9,7 @@
 use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
-use super::rows::{self, AccountRow, InboxRow, LogRow, Number, ReadError, Row, Tally};
+use super::rows::{self, AccountRow, InboxRow, LogRow, NthRow, Number, ReadError, Row, Tally};
 use super::schema::{self, Family, Key, Remembered, Table, behind, last_number, remembered};
 use super::view::{View, Way};
 use bytes::Bytes;
@@ -231,16 +231,27 @@ impl Desk {
             let kind = &remembered(from, instance, kind);
             let prefix = &kind[..kind.len() - 8];
             let mut found = None;
-            view.scan(Family::Dedup, prefix, &behind(prefix), way, |key, _| {
-                found = last_number(key);
+            view.scan(Family::Dedup, prefix, &behind(prefix), way, |key, value| {
+                found = last_number(key).map(|number| (number, Bytes::copy_from_slice(value)));
                 Ok(ControlFlow::Break(()))
             })?;
             Ok::<_, ReadError>(found)
         };
-        let first = end(Remembered::Nth(0), Way::Up)?;
-        let next = end(Remembered::Nth(0), Way::Down)?.map_or(0, |last| last + 1);
-        let highest = end(Remembered::Number(0), Way::Down)?;
-        let known = Repeats { first: first.unwrap_or(next), next, highest, rest_until_ms: 0 };
+        let (first, next) = match end(Remembered::Nth(0), Way::Down)? {
+            None => (0, 0),
+            Some((last, value)) => {
+                let key = remembered(from, instance, Remembered::Nth(last));
+                let next = last + 1;
+                match rows::decode::<NthRow>(&key, &value)?.live {
+                    Some(live) => (next.saturating_sub(live), next),
+                    // Once, for a row of before that was written down. From its beginning, where what was forgotten lies, too: with
+                    // thousands of those it takes milliseconds.
+                    None => (end(Remembered::Nth(0), Way::Up)?.map_or(next, |(first, _)| first), next),
+                }
+            }
+        };
+        let highest = end(Remembered::Number(0), Way::Down)?.map(|(number, _)| number);
+        let known = Repeats { first, next, highest, rest_until_ms: 0 };
         self.installations.learn((from, instance), known);
         Ok(known)
     }
@@ -296,7 +307,7 @@ impl Desk {
         self.repeats.insert(key, Some(value));
     }
 
-    /// Deletes a row of `dedup`.
+    /// Where an installation's row of messages will begin and end.
     pub(super) fn put_repeats(&mut self, from: UserId, instance: Option<Instance>, repeats: Repeats) {
         self.installations.stage((from, instance), repeats);
     }
@@ -369,57 +380,5 @@ pub(super) fn account(user: UserId, key: &[u8], value: &[u8]) -> Result<Account,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::ActorSettings;
-    use crate::store::rocks::Recovery;
-    use crate::store::rows::FriendRow;
-
-    const ROW: FriendRow<'_> = FriendRow { nth: 0, at_ms: 0, name: "x", special: false, remark: "" };
-
-    /// Whether two people are friends is asked for every message between friends only.
-    #[test]
-    fn what_was_read_or_committed_is_not_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings: ActorSettings = toml::from_str(include_str!("../../../settings.toml")).unwrap();
-        let rocks = Arc::new(Rocks::open(folder.path(), &settings.storage, Recovery::Strict).unwrap());
-        let state = rocks.family(Family::State).unwrap();
-        let mut desk = Desk::new(rocks.clone());
-        let (one, other) = (Table::Friend.two(1, 2), Table::Friend.two(2, 1));
-        assert!(!desk.has(&one).unwrap());
-        // Behind the desk's back: only a look into the database would see it.
-        rocks.db().put_cf(state, &one, rows::encode(&ROW).unwrap()).unwrap();
-        assert!(!desk.has(&one).unwrap());
-        desk.put(other.clone(), &ROW);
-        rocks.db().write(desk.take()).unwrap();
-        desk.settle();
-        rocks.db().delete_cf(state, &other).unwrap();
-        assert!(desk.has(&other).unwrap());
-    }
-
-    #[test]
-    fn what_is_staged_counts_at_once_and_is_remembered_only_when_it_is_committed() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings: ActorSettings = toml::from_str(include_str!("../../../settings.toml")).unwrap();
-        let rocks = Arc::new(Rocks::open(folder.path(), &settings.storage, Recovery::Strict).unwrap());
-        let mut desk = Desk::new(rocks.clone());
-        let key = Table::Friend.two(1, 2);
-        assert!(!desk.has(&key).unwrap());
-        desk.put(key.clone(), &ROW);
-        assert!(desk.has(&key).unwrap());
-        assert_eq!(desk.rows.get(&key), Some(&None), "it is not there yet");
-        let batch = desk.take();
-        assert_eq!(desk.rows.get(&key), Some(&None), "the commit may fail");
-        assert!(desk.has(&key).unwrap());
-        rocks.db().write(batch).unwrap();
-        desk.settle();
-        assert!(desk.rows.get(&key).is_some_and(Option::is_some));
-        desk.delete(key.clone());
-        assert!(!desk.has(&key).unwrap());
-        assert!(desk.rows.get(&key).is_some_and(Option::is_some), "it still is there");
-        rocks.db().write(desk.take()).unwrap();
-        desk.settle();
-        assert_eq!(desk.rows.get(&key), Some(&None));
-        assert!(!desk.has(&key).unwrap());
-    }
-}
+#[path = "desk_tests.rs"]
+mod tests;

@@ -3,7 +3,8 @@
 
 use protocol::{
     Body, BodyKind, CodePurpose, Email, Friend, FriendPolicy, GroupAbout, GroupChange, GroupId, GroupInfo, GroupRef,
-    Instance, JoinPolicy, MessagePolicy, Name, Person, Profile, ProfileChange, Role, Secret, Seq, UserId, Verdict,
+    Instance, JoinPolicy, MessagePolicy, Name, Person, Profile, ProfileChange, Refusal, Role, Secret, Seq, UserId,
+    Verdict,
 };
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -186,8 +187,8 @@ pub enum Op {
         /// Which.
         group: GroupId,
     },
-    /// Has this message come before? For a sender who is not (or not any more) where it went: whoever repeats a message
-    /// gets the answer that the first had. Refused, where it is a new one: `NoSuchGroup`, `NotMember`.
+    /// Has this message come before? For a sender who is not (or not any more) where it went, or where there is no room: whoever
+    /// repeats a message gets the answer that the first had. Refused, where it is a new one: `NoSuchGroup`, or `otherwise`.
     Again {
         /// Who wrote it.
         from: UserId,
@@ -195,6 +196,8 @@ pub enum Op {
         group: GroupId,
         /// By which it is told.
         stamp: Stamp,
+        /// What is said of a new one.
+        otherwise: Refusal,
     },
     /// Takes a message back: blanks it where it lies, and says so behind it, as a message of the kind
     /// [`protocol::BodyKind::Recall`]. The outcome is that of a message. Refused: `NoSuchMessage` (or somebody else's),

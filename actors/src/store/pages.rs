@@ -9,21 +9,28 @@ use super::rows::{self, InboxRow, Notice, ReadError};
 use super::schema::{self, Family, Key, Table, behind, last_number};
 use super::view::{View, Way};
 use protocol::{BodyKind, GroupId, Person, Profile, Seq, UserId};
+use rocksdb::DBPinnableSlice;
 use std::ops::ControlFlow;
 
 /// What a row counts beside its body: names, numbers, framing. So that a page of empty bodies is bounded too.
 const ROW_BYTES: usize = 64;
+
+/// Messages of an inbox that are read together at first: few, since they may be so long that one fills the page. Then as
+/// many as will fit into it, if the others are as long as those.
+const FIRST_PART: usize = 16;
 
 /// The bounds of one page, being used up.
 struct Budget {
     rows: usize,
     bytes: usize,
     taken: usize,
+    /// Bytes of those.
+    used: usize,
 }
 
 impl Budget {
     fn new(rows: usize, bytes: usize) -> Self {
-        Self { rows: rows.max(1), bytes, taken: 0 }
+        Self { rows: rows.max(1), bytes, taken: 0, used: 0 }
     }
 
     /// Whether a row with that many bytes of body still fits. The first always does.
@@ -33,8 +40,15 @@ impl Budget {
             return false;
         }
         self.taken += 1;
+        self.used += bytes;
         self.bytes = self.bytes.saturating_sub(bytes);
         true
+    }
+
+    /// How many more rows will fit, if they are as long as those that were taken; at least one.
+    fn likely(&self) -> usize {
+        let mean = self.used.checked_div(self.taken).unwrap_or(0).max(1);
+        (self.bytes / mean).max(1)
     }
 }
 
@@ -51,21 +65,63 @@ impl Reader {
         bytes: usize,
     ) -> Result<Page<(Seq, InboxItem)>, ReadError> {
         let view = View::moment(&self.rocks);
-        let owner = schema::inbox(user);
+        let prefix = schema::inbox(user);
         let mut page = Page { rows: Vec::new(), more: false };
         let mut budget = Budget::new(limit, bytes);
-        let from = schema::place(owner.clone(), Seq(after.0.saturating_add(1)));
-        view.scan(Family::Inbox, &from, &behind(&owner), Way::Up, |key, value| {
-            let place = Seq(last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?);
-            let (item, size) = self.inbox_item(&view, user, key, value)?;
-            if !budget.take(size) {
+        let from = schema::place(prefix.clone(), Seq(after.0.saturating_add(1)));
+        let (mut part, mut most) = (Vec::new(), FIRST_PART);
+        view.scan(Family::Inbox, &from, &behind(&prefix), Way::Up, |key, value| {
+            if page.rows.len() + part.len() >= limit.max(1) {
                 page.more = true;
                 return Ok(ControlFlow::Break(()));
             }
-            page.rows.push((place, item));
-            Ok(ControlFlow::Continue(()))
+            part.push((Key::from_slice(key), rows::decode_inbox(key, value)?));
+            if part.len() == most {
+                self.take_in(&view, user, &mut part, &mut budget, &mut page)?;
+                most = budget.likely();
+            }
+            Ok(if page.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
+        self.take_in(&view, user, &mut part, &mut budget, &mut page)?;
         Ok(page)
+    }
+
+    /// Reads what some rows of an inbox point at, and adds as much of it to a page as fits. `part` is empty afterwards.
+    fn take_in(
+        &self,
+        view: &View<'_>,
+        owner: UserId,
+        part: &mut Vec<(Key, InboxRow)>,
+        budget: &mut Budget,
+        page: &mut Page<(Seq, InboxItem)>,
+    ) -> Result<(), ReadError> {
+        let pointed = |row: &InboxRow| match row {
+            InboxRow::Private { from, seq } => {
+                Some(schema::place(schema::conversation(Conversation::between(owner, *from)), *seq))
+            }
+            InboxRow::FriendAnswer { .. } | InboxRow::JoinAnswer { .. } | InboxRow::Notice(_) => None,
+        };
+        // In the order of their keys: then each table and each block of it is looked for once.
+        let mut messages: Vec<(Key, usize)> =
+            part.iter().enumerate().filter_map(|(at, (_, row))| Some((pointed(row)?, at))).collect();
+        messages.sort_unstable();
+        let found = view.get_sorted(Family::Log, messages.iter().map(|(talk, _)| talk))?;
+        let mut bodies: Vec<Option<(Key, DBPinnableSlice<'_>)>> = part.iter().map(|_| None).collect();
+        for ((talk, at), value) in messages.into_iter().zip(found) {
+            if let (Some(value), Some(body)) = (value, bodies.get_mut(at)) {
+                *body = Some((talk, value));
+            }
+        }
+        for ((key, row), message) in part.drain(..).zip(bodies) {
+            let place = Seq(last_number(&key).ok_or_else(|| ReadError::row(&key, "has no place"))?);
+            let (item, size) = self.inbox_item(view, owner, &key, row, message)?;
+            if !budget.take(size) {
+                page.more = true;
+                return Ok(());
+            }
+            page.rows.push((place, item));
+        }
+        Ok(())
     }
 
     /// What was said in a group behind `after`, oldest first; bounds as in [`Reader::inbox`].
@@ -191,18 +247,19 @@ impl Reader {
         })
     }
 
-    /// One thing in an inbox, and how many bytes of body it has.
+    /// One thing in an inbox, and how many bytes of body it has. `message` is what a private message's row points at.
     fn inbox_item(
         &self,
         view: &View<'_>,
         owner: UserId,
         key: &[u8],
-        value: &[u8],
+        row: InboxRow,
+        message: Option<(Key, DBPinnableSlice<'_>)>,
     ) -> Result<(InboxItem, usize), ReadError> {
-        let item = match rows::decode_inbox(key, value)? {
+        let item = match row {
             InboxRow::Private { from, seq } => {
-                let talk: Key = schema::place(schema::conversation(Conversation::between(owner, from)), seq);
-                let message = view.get(Family::Log, &talk)?.ok_or_else(|| {
+                let (talk, message) = message.ok_or_else(|| {
+                    let talk = schema::place(schema::conversation(Conversation::between(owner, from)), seq);
                     ReadError::row(key, format!("points at {}, which is not there", schema::show(&talk)))
                 })?;
                 let stored = self.stored(view, &talk, &message)?;

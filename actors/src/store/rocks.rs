@@ -5,8 +5,8 @@
 use super::schema::Family;
 use crate::settings::StorageSettings;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode,
-    FlushOptions, Options, WriteBufferManager,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    DBRecoveryMode, FlushOptions, LruCacheOptions, Options, WriteBufferManager,
 };
 use std::path::Path;
 
@@ -102,6 +102,9 @@ impl Rocks {
 /// Buffers of each family at the most, the full ones that wait included.
 const BUFFERS: u8 = 3;
 
+/// What each level of tables is compressed with: nothing where it has just been flushed.
+const FRESH_PLAIN: [DBCompressionType; 2] = [DBCompressionType::None, DBCompressionType::Lz4];
+
 /// More than [`Rocks::unflushed_bytes`] ever says: every family with one buffer more than it may have, since a full one
 /// ends with the batch that filled it.
 pub(super) fn most_unflushed(settings: &StorageSettings) -> u64 {
@@ -109,6 +112,10 @@ pub(super) fn most_unflushed(settings: &StorageSettings) -> u64 {
     let buffer = u64::try_from(settings.write_buffer_bytes.saturating_add(settings.batch_bytes)).unwrap_or(u64::MAX);
     families.saturating_mul(u64::from(BUFFERS) + 1).saturating_mul(buffer)
 }
+
+/// The cache is in so many parts (as a power of two), each with a lock and a bound of its own. A handful of threads look
+/// into it: few locks do. By default 64 MiB are in 64 parts, and a block above 1 MiB is in none of them for long.
+const CACHE_SHARD_BITS: i32 = 2;
 
 /// What all families share.
 struct Tuning {
@@ -119,7 +126,10 @@ struct Tuning {
 impl Tuning {
     fn new(settings: &StorageSettings) -> Self {
         // A cache per family grows without limit. One for all, write buffers charged to it, is a bound.
-        let cache = Cache::new_lru_cache(settings.cache_bytes);
+        let mut lru = LruCacheOptions::default();
+        lru.set_capacity(settings.cache_bytes);
+        lru.set_num_shard_bits(CACHE_SHARD_BITS);
+        let cache = Cache::new_lru_cache_opts(&lru);
         let all_buffers = settings.write_buffer_bytes.saturating_mul(4);
         let buffers = WriteBufferManager::new_write_buffer_manager_with_cache(all_buffers, false, cache.clone());
         Self { cache, buffers }
@@ -165,10 +175,19 @@ impl Tuning {
                 table.set_block_cache(&self.cache);
                 table.set_cache_index_and_filter_blocks(true);
                 table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-                if matches!(family, Family::State | Family::Dedup) {
+                if family != Family::State {
+                    // Read in order, and compressed better and with less work in larger blocks.
+                    table.set_block_size(16 << 10);
+                }
+                // Indexes and filters in blocks of 4 KiB, found by a small one that stays. In one piece those of a large
+                // table have about a megabyte each, which is read and summed up anew for each look-up once they do not all fit.
+                table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+                table.set_pin_top_level_index_and_filter(true);
+                if matches!(family, Family::State | Family::Dedup | Family::Log) {
                     // Most look-ups there are for what does not exist (is it a friend? a request? a taken name? has
-                    // this message come before?).
+                    // this message come before?), or, as an inbox's messages in the log, for what is in one table of many.
                     table.set_bloom_filter(10.0, false);
+                    table.set_partition_filters(true);
                 }
                 // What is appended to a line goes next to what was appended last: the buffer remembers where that was, for
                 // each line, and does not search from its start. This is about inserting alone, and no prefix extractor.
@@ -179,7 +198,14 @@ impl Tuning {
                     options = options.get_options_from_string(hint)?;
                 }
                 options.set_block_based_table_factory(&table);
+                // What was just flushed is rewritten soon: not worth compressing.
                 options.set_compression_type(DBCompressionType::Lz4);
+                options.set_compression_per_level(&FRESH_PLAIN);
+                // Twice the default: each time these are merged, what they go into is rewritten with them, which is the
+                // most that a stored message costs in the background. More of them would make look-ups slower.
+                options.set_level_zero_file_num_compaction_trigger(8);
+                options.set_level_zero_slowdown_writes_trigger(24);
+                options.set_level_zero_stop_writes_trigger(40);
                 // Small: after a full disk the database resumes only when one of these fits.
                 options.set_write_buffer_size(settings.write_buffer_bytes);
                 options.set_max_write_buffer_number(BUFFERS.into());

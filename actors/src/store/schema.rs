@@ -60,7 +60,10 @@ impl Family {
     /// people's conversations by the one with the lower number). `None` where rows are not appended.
     pub(super) fn line_bytes(self) -> Option<usize> {
         match self {
-            Self::State | Self::Dedup => None,
+            Self::State => None,
+            // An installation's messages by number, or by the order in which they came. Shorter keys, of clients that do not
+            // say which installation they are, are searched for.
+            Self::Dedup => Some(26),
             Self::Log => Some(9),
             Self::Inbox => Some(8),
         }

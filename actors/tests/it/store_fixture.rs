@@ -39,6 +39,8 @@ pub(crate) fn settings() -> LedgerSettings {
             max_requests: 2,
             max_managers: 1,
             catch_up: 100,
+            queue: 2048,
+            queue_bytes: 8 << 20,
             passivate_s: 60,
         },
         inbox: InboxSettings { max: 5 },

@@ -72,7 +72,18 @@ impl<'a, F: Table, const N: usize> Fields<'a, F, N> {
     /// Reads one object. The error is a syntax error with its place; it never holds a value, as long as `object` begins
     /// with one: a lone string in its stead would be quoted.
     pub(super) fn read(object: &'a [u8], limits: Limits) -> Result<Self, serde_json::Error> {
-        let mut json = serde_json::Deserializer::from_slice(object);
+        match str::from_utf8(object) {
+            // Looked at once as a whole, and not again string by string.
+            Ok(text) => Self::read_from(serde_json::Deserializer::from_str(text), limits),
+            // Its error tells where.
+            Err(_) => Self::read_from(serde_json::Deserializer::from_slice(object), limits),
+        }
+    }
+
+    fn read_from<R: serde_json::de::Read<'a>>(
+        mut json: serde_json::Deserializer<R>,
+        limits: Limits,
+    ) -> Result<Self, serde_json::Error> {
         let fields = json.deserialize_map(TopLevel { within: Bounds::of(limits), table: PhantomData })?;
         json.end()?;
         Ok(fields)

@@ -54,6 +54,14 @@ impl Link for TlsLink {
         Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
     }
 
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn is_midway(&self) -> bool {
+        self.stream.is_midway()
+    }
+
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }

@@ -19,9 +19,11 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 /// Bytes that one write gives to be encrypted: two records.
 const HELPING: usize = 32 * 1024;
-/// Bytes of a record, or of a handshake's message, that has come in part. A record has up to 18 KiB; rustls takes messages of so much
-/// where it keeps them itself.
-const PARTIAL: usize = 64 * 1024;
+/// Bytes of a record, or of a handshake's message, that has come in part: the longest record that a client may send (RFC 5246: 2 KiB
+/// more than its text), its header, and a little. So much is all that a guest can make this hold.
+const PARTIAL: usize = RECORD + 2048 + 512;
+/// Room for more of it is taken in such steps, and not doubled.
+const STEP: usize = 4096;
 /// Bytes that one read takes during a handshake.
 const HANDSHAKE: usize = 4096;
 /// Bytes that encrypting adds to a record at the most: header, nonce, tag, kind; and what of a text one record takes.
@@ -73,9 +75,14 @@ impl Secret {
     fn take(&mut self, bytes: &mut [u8]) -> io::Result<()> {
         if self.partial.is_empty() {
             let used = self.process(bytes)?;
-            self.partial.extend_from_slice(bytes.get(used..).unwrap_or_default());
+            let rest = bytes.get(used..).unwrap_or_default();
+            self.partial.reserve_exact(rest.len());
+            self.partial.extend_from_slice(rest);
         } else {
             let mut all = std::mem::take(&mut self.partial);
+            if all.capacity() - all.len() < bytes.len() {
+                all.reserve_exact(bytes.len().max(STEP));
+            }
             all.extend_from_slice(bytes);
             let used = self.process(&mut all)?;
             if used < all.len() {
@@ -95,15 +102,16 @@ impl Secret {
         loop {
             let UnbufferedStatus { discard, state, .. } =
                 self.tls.process_tls_records(bytes.get_mut(used..).unwrap_or_default());
-            let more = match state {
+            let found = match state {
                 Ok(state) => digest(state, &mut self.clear, &mut self.out, &mut self.ended)?,
                 Err(error) => {
                     self.tell();
                     return Err(broken(error));
                 }
             };
-            used += discard;
-            if !more {
+            // What the state's own records add counts before the next look.
+            used += discard + found.map_or(0, |Found { discard }| discard);
+            if found.is_none() {
                 return Ok(used);
             }
         }
@@ -112,7 +120,7 @@ impl Secret {
     /// After an error: the alert that tells it.
     fn tell(&mut self) {
         while let UnbufferedStatus { state: Ok(state), .. } = self.tls.process_tls_records(&mut []) {
-            if !matches!(digest(state, &mut self.clear, &mut self.out, &mut self.ended), Ok(true)) {
+            if !matches!(digest(state, &mut self.clear, &mut self.out, &mut self.ended), Ok(Some(_))) {
                 return;
             }
         }
@@ -181,7 +189,7 @@ impl Secret {
                     return said.map(|_| ()).map_err(io::Error::other);
                 }
                 state => {
-                    if !digest(state, &mut self.clear, &mut self.out, &mut self.ended)? {
+                    if digest(state, &mut self.clear, &mut self.out, &mut self.ended)?.is_none() {
                         return Err(io::ErrorKind::BrokenPipe.into());
                     }
                 }
@@ -194,17 +202,27 @@ fn broken(error: rustls::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Deals with one state of the library's; says whether there may be more to be done at once.
+/// A state was dealt with, and there may be more to be done at once.
+#[derive(Clone, Copy)]
+struct Found {
+    /// Bytes that came and are done with, beyond those that came with the state.
+    discard: usize,
+}
+
+/// Deals with one state of the library's. `None` where there is no more to be done.
 fn digest(
     state: ConnectionState<'_, '_, rustls::server::ServerConnectionData>,
     clear: &mut Vec<u8>,
     out: &mut Vec<u8>,
     ended: &mut bool,
-) -> io::Result<bool> {
+) -> io::Result<Option<Found>> {
+    let mut discard = 0;
     match state {
         ConnectionState::ReadTraffic(mut traffic) => {
             while let Some(record) = traffic.next_record() {
-                clear.extend_from_slice(record.map_err(broken)?.payload);
+                let record = record.map_err(broken)?;
+                clear.extend_from_slice(record.payload);
+                discard += record.discard;
             }
         }
         ConnectionState::EncodeTlsData(mut data) => {
@@ -220,11 +238,17 @@ fn digest(
         ConnectionState::PeerClosed => *ended = true,
         ConnectionState::Closed => {
             *ended = true;
-            return Ok(false);
+            return Ok(None);
         }
-        _ => return Ok(false),
+        _ => return Ok(None),
     }
-    Ok(true)
+    Ok(Some(Found { discard }))
+}
+
+/// Bytes of text that the peer may not be able to read yet, by those of ciphertext that its system has not acknowledged: of the
+/// first record that is not there as a whole nothing can be read, however much of it has arrived.
+fn unreadable(pending: usize) -> usize {
+    if pending == 0 { 0 } else { pending + RECORD + AROUND }
 }
 
 impl TlsStream {
@@ -261,10 +285,15 @@ impl TlsStream {
         Ok(Parted { tcp: self.tcp.into_std()?, secret: self.secret })
     }
 
-    /// No fewer than the bytes written that the peer's system has not acknowledged: what waits here and what the socket has of
-    /// them, both encrypted, which is a little longer than they are.
+    /// No fewer than the bytes written that the peer cannot have read: what waits here, what the socket has of them, and the
+    /// record that is on its way in part. 0 where the peer's system has all.
     pub(crate) fn unacknowledged(&self) -> Option<usize> {
-        Some(outq::unacknowledged(self.tcp.as_fd())? + self.secret.out.len() - self.secret.sent)
+        Some(unreadable(outq::unacknowledged(self.tcp.as_fd())? + self.secret.out.len() - self.secret.sent))
+    }
+
+    /// Whether part of a record has come, and its rest is awaited.
+    pub(crate) fn is_midway(&self) -> bool {
+        !self.secret.partial.is_empty()
     }
 
     /// Gives the socket what is encrypted.
@@ -349,5 +378,18 @@ impl AsyncWrite for TlsStream {
         self.secret.close()?;
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RECORD, unreadable};
+
+    #[test]
+    fn of_a_record_that_came_in_part_nothing_was_read() {
+        assert_eq!(unreadable(0), 0);
+        // One byte is missing, and with it everything that was encrypted together.
+        assert!(unreadable(1) > RECORD);
+        assert!(unreadable(5 * RECORD) > 6 * RECORD);
     }
 }

@@ -66,6 +66,20 @@ async fn read(link: &mut TlsLink, scratch: &mut [u8]) -> io::Result<Arrival> {
     poll_fn(|cx| link.poll_read(cx, scratch)).await
 }
 
+/// Bytes of text in the records that are whole.
+fn readable(mut there: &[u8]) -> usize {
+    let mut text = 0;
+    while let Some(((_, length), rest)) =
+        there.split_first_chunk::<5>().map(|(head, rest)| ((head[0], [head[3], head[4]]), rest))
+        && let Some((record, rest)) = rest.split_at_checked(usize::from(u16::from_be_bytes(length)))
+    {
+        // Without its tag and its kind.
+        text += record.len() - 17;
+        there = rest;
+    }
+    text
+}
+
 /// As much as goes without waiting; how much that was.
 async fn write_all_that_goes(link: &mut TlsLink, block: &[u8]) -> usize {
     let mut written = 0;
@@ -139,9 +153,15 @@ async fn a_full_peer_makes_a_write_wait_and_all_of_its_bytes_are_unacknowledged(
     let held = link.unacknowledged().unwrap();
     let socket = crate::net::outq::unacknowledged(std::os::fd::AsFd::as_fd(&client.sock)).unwrap();
     assert_eq!(socket, 0, "the client has said all");
-    // What the peer's system has taken is at most what is gone from here.
-    let receive = socket2::SockRef::from(&client.sock).recv_buffer_size().unwrap();
-    assert!(written <= held + receive, "{written} were written, {held} are held here, and {receive} may be there");
+    // What may count as received can be read: it is in records that have arrived as a whole.
+    let mut there = vec![0; 16 << 20];
+    let bytes = client.sock.peek(&mut there).unwrap();
+    let readable = readable(&there[..bytes]);
+    assert!(readable > 0, "much has arrived");
+    assert!(
+        written.saturating_sub(held) <= readable,
+        "{written} were written, {held} are held, and {readable} can be read"
+    );
     // Asking for something to read sends the rest: nobody has to write again.
     let reading = thread::spawn(move || {
         let mut client = client;
@@ -156,4 +176,62 @@ async fn a_full_peer_makes_a_write_wait_and_all_of_its_bytes_are_unacknowledged(
     // The peer's answer came behind its acknowledgement of everything.
     assert_eq!(link.unacknowledged(), Some(0));
     drop(client);
+}
+
+#[tokio::test]
+async fn part_of_a_record_is_part_of_a_request() {
+    let (mut link, mut client) = pair().await;
+    assert!(!link.is_midway());
+    // Of a record of 256 bytes the header and a little.
+    client.sock.write_all(&[0x17, 3, 3, 1, 0, 7, 7, 7]).unwrap();
+    poll_fn(|cx| {
+        assert!(link.poll_read(cx, &mut [0; 64]).is_pending());
+        if link.is_midway() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whole_records_leave_nothing_behind() {
+    let (mut link, mut client) = pair().await;
+    client.write_all(&[7; 40_000]).unwrap();
+    let (mut scratch, mut came) = ([0; 1000], 0);
+    while came < 40_000 {
+        let Arrival::Bytes(bytes) = read(&mut link, &mut scratch).await.unwrap() else { panic!("no end") };
+        came += bytes;
+    }
+    assert!(!link.is_midway());
+}
+
+/// A guest makes the server hold no more than one record, whatever it says is to come.
+#[tokio::test]
+async fn a_greeting_without_an_end_is_not_kept() {
+    let (identity, _) = identity();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (tcp, _) = socket::adopt(listener.accept().unwrap().0, KEEPALIVE).unwrap();
+    let mut stream = TlsStream::new(tcp, identity.bare).unwrap();
+    // A client's greeting of 60,000 bytes, in records of 10,000.
+    let mut record = vec![0x16, 3, 1, 0x27, 0x10, 1, 0, 0xea, 0x60];
+    record.resize(5 + 10_000, 0);
+    client.write_all(&record).unwrap();
+    record[5..9].fill(0);
+    client.write_all(&record).unwrap();
+    let error = poll_fn(|cx| stream.poll_handshake(cx)).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+}
+
+#[tokio::test]
+async fn what_the_socket_did_not_take_goes_on_without_a_read_or_a_write() {
+    let (mut link, client) = pair().await;
+    let written = write_all_that_goes(&mut link, &[7; 65536]).await;
+    assert!(poll_fn(|cx| Poll::Ready(link.poll_flush(cx).is_pending())).await, "the socket is full");
+    let reading = thread::spawn(move || {
+        let mut client = client;
+        // Where nothing more comes this ends, and the test fails.
+        client.sock.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        client.read_exact(&mut vec![0; written]).map(|()| client)
+    });
+    poll_fn(|cx| link.poll_flush(cx)).await.unwrap();
+    reading.join().unwrap().unwrap();
 }

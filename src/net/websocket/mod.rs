@@ -56,6 +56,11 @@ const LINGER_BYTES: usize = 1024 * 1024;
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
     /// As [`Link::unacknowledged`].
     fn unacknowledged(&self) -> Option<usize>;
+
+    /// Whether part of what carries the bytes has come, and its rest is awaited.
+    fn is_midway(&self) -> bool {
+        false
+    }
 }
 
 impl Wire for TcpStream {
@@ -67,6 +72,10 @@ impl Wire for TcpStream {
 impl Wire for TlsStream {
     fn unacknowledged(&self) -> Option<usize> {
         Self::unacknowledged(self)
+    }
+
+    fn is_midway(&self) -> bool {
+        Self::is_midway(self)
     }
 }
 
@@ -306,7 +315,11 @@ impl<S: Wire> Link for WebSocketLink<S> {
     }
 
     fn is_midway(&self) -> bool {
-        self.reader.is_midway()
+        self.reader.is_midway() || self.stream.is_midway()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn closing(&mut self, why: Closing) {

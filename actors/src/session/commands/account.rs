@@ -85,7 +85,8 @@ impl Session {
         }
         let instance = self.presented.take().map(|instance| *instance);
         // Another installation on the same connection is another session.
-        let same = instance.is_none() || self.member.as_ref().is_some_and(|member| member.instance == instance);
+        let same = instance.is_none()
+            || self.member.as_ref().is_some_and(|member| member.instance.as_deref() == instance.as_ref());
         let again = self.account() == Some(user) && same;
         if !again {
             self.leave(true);
@@ -204,10 +205,10 @@ impl Session {
                 me,
                 feeds,
                 receiving: Receiving::new(self.manners().customs.acknowledges),
-                instance,
+                instance: instance.map(Box::new),
                 lately: None,
                 recalling: None,
-                attaching: Vec::new(),
+                attaching: None,
                 listed: None,
                 after_attach: None,
                 _attendance: attendance,
@@ -353,9 +354,12 @@ impl Session {
     fn reply_when_attached(&mut self, ticket: Ticket, group: GroupRef, head: Seq, reply: Reply) {
         let id = group.id;
         self.house.names.learn_group(group.name.key(), group.clone());
-        self.membership_changed(MembershipChanged { group, joined: true, head });
+        let Some(user) = self.account() else { return };
+        self.membership_changed(MembershipChanged { user, group, joined: true, head });
         match &mut self.member {
-            Some(member) if member.attaching.iter().any(|(attaching, _)| *attaching == id) => {
+            Some(member)
+                if member.attaching.iter().flat_map(|all| all.iter()).any(|(attaching, _)| *attaching == id) =>
+            {
                 member.after_attach = Some(Box::new((ticket, id, reply)));
             }
             _ => self.reply(ticket, &reply),

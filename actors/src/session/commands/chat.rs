@@ -58,7 +58,7 @@ impl Session {
             Some(followed) => followed.listening.handle().tell(Post { from, body: body.clone(), echo, stamp, origin }),
             None => match stamp {
                 Some(stamp) => {
-                    let op = Op::Again { from, group, stamp };
+                    let op = Op::Again { from, group, stamp, otherwise: Refusal::NotMember };
                     self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
                 }
                 None => self.refuse(ticket, Refusal::NotMember),
@@ -69,7 +69,7 @@ impl Session {
 
     /// By which a message with a number of the client's own is told from others. Hashes it, so only what goes on.
     fn stamp(&self, number: Option<u64>, to: Destination, body: &Body) -> Option<Stamp> {
-        let instance = self.member.as_ref()?.instance;
+        let instance = self.member.as_ref()?.instance.as_deref().copied();
         Some(Stamp::of(instance, number?, to, body))
     }
 

@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// The account came into a group, or went out: through this session, another of its sessions, or somebody's
-    /// answer.
+    /// answer. Who goes out has everything that was posted before: the group says so itself, behind that.
     pub(in crate::session) fn membership_changed(&mut self, change: MembershipChanged) {
         if self.ending.is_deaf() {
             return;
@@ -107,15 +107,20 @@ impl Session {
             }
             return;
         }
-        let MembershipChanged { group, joined, head } = change;
+        let MembershipChanged { user, group, joined, head } = change;
         let Some(session) = self.handle() else { return };
         let Some(member) = &mut self.member else { return };
+        // It may have been on its way to an account that was here before.
+        if member.me.id != user {
+            return;
+        }
         if !joined {
             return self.forget_group(group.id);
         }
-        let known = member.feeds.follows(group.id) || member.attaching.iter().any(|(id, _)| *id == group.id);
+        let known = member.feeds.follows(group.id)
+            || member.attaching.iter().flat_map(|all| all.iter()).any(|(id, _)| *id == group.id);
         if !known {
-            member.attaching.push((group.id, head));
+            member.attaching.get_or_insert_default().push((group.id, head));
             let attach = AttachListener { user: member.me.id, session };
             self.house.directory.do_send(AttachTo { group: group.id, attach });
         }
@@ -132,12 +137,16 @@ impl Session {
         if member.me.id != user {
             return;
         }
-        let Some(at) = member.attaching.iter().position(|(id, _)| *id == group) else { return };
-        let (id, shown) = member.attaching.swap_remove(at);
-        if let Some((listening, group)) = listening {
+        // Nobody waits for it where the account went out meanwhile; whoever waits for the answer does.
+        let shown = member.attaching.as_mut().and_then(|all| {
+            let at = all.iter().position(|(id, _)| *id == group)?;
+            Some(all.swap_remove(at).1)
+        });
+        member.attaching.take_if(|all| all.is_empty());
+        if let Some((shown, (listening, group))) = shown.zip(listening) {
             member.feeds.follow(group, listening, shown, head);
         }
-        if let Some(waiting) = member.after_attach.take_if(|waiting| waiting.1 == id) {
+        if let Some(waiting) = member.after_attach.take_if(|waiting| waiting.1 == group) {
             let (ticket, _, reply) = *waiting;
             self.reply(ticket, &reply);
         }
@@ -146,7 +155,10 @@ impl Session {
 
     pub(in crate::session) fn forget_group(&mut self, group: GroupId) {
         if let Some(member) = &mut self.member {
-            member.attaching.retain(|(id, _)| *id != group);
+            member.attaching.take_if(|all| {
+                all.retain(|(id, _)| *id != group);
+                all.is_empty()
+            });
             member.feeds.unfollow(group);
             if let Some(window) = member.receiving.window() {
                 window.forget(Mark::Group(group, Seq(0)));

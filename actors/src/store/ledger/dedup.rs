@@ -8,7 +8,7 @@
 use super::Ledger;
 use crate::store::desk::Repeats;
 use crate::store::ops::{Destination, Outcome, Stamp};
-use crate::store::rows::{self, Number, ReadError, SentRow};
+use crate::store::rows::{self, NthRow, ReadError, SentRow};
 use crate::store::schema::{Key, Remembered, remembered};
 use protocol::{GroupId, Instance, Refusal, Seq, UserId};
 
@@ -84,24 +84,26 @@ impl Ledger {
         let next = row.next;
         let sent = SentRow::new(next, at_ms, seq, to, hash);
         self.desk.put_repeat(remember.key(Remembered::Number(number)), &sent);
-        self.desk.put_repeat(remember.key(Remembered::Nth(next)), &Number(number));
+        let live = Some((next + 1).saturating_sub(row.first));
+        self.desk.put_repeat(remember.key(Remembered::Nth(next)), &NthRow { number, live });
         let highest = Some(row.highest.map_or(number, |highest| highest.max(number)));
         self.desk.put_repeats(from, instance, Repeats { next: next + 1, highest, ..row });
     }
 
-    /// For whoever cannot write to that group: a message that comes again has the answer that it had.
+    /// For whoever cannot write to that group, or not now: a message that comes again has the answer that it had.
     pub(super) fn again(
         &mut self,
         from: UserId,
         group: GroupId,
         stamp: &Stamp,
+        otherwise: Refusal,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
         match self.look_back(from, Destination::Group(group), Some(*stamp), now_ms)? {
             Past::Repeated(outcome) => Ok(outcome),
             Past::New(_) => {
                 self.living_group(group)?;
-                Err(Refusal::NotMember)
+                Err(otherwise)
             }
         }
     }
@@ -128,7 +130,7 @@ impl Ledger {
             let by_nth = remembered(from, instance, Remembered::Nth(nth));
             // A place may be empty where damage was repaired.
             if let Some(value) = self.desk.repeat(&by_nth)? {
-                let number = rows::decode::<Number>(&by_nth, &value)?.0;
+                let number = rows::decode::<NthRow>(&by_nth, &value)?.number;
                 // Another message may have taken that number, further behind in the row.
                 if let Some(sent) = self.sent(from, instance, number)?.filter(|sent| sent.nth == nth) {
                     if now_ms.saturating_sub(sent.at_ms) <= keep_ms {

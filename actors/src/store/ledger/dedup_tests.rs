@@ -179,13 +179,16 @@ fn a_post_is_recognised_by_whoever_has_left() {
     assert_eq!(world.does(post(group, 1, "x")).map(|outcome| place(&outcome)), Ok((1, true)));
     let again = |text: &str| {
         let stamp = Stamp::of(ONE, 1, Destination::Group(group), &Body::text(text));
-        Op::Again { from: A, group, stamp }
+        Op::Again { from: A, group, stamp, otherwise: Refusal::NotMember }
     };
     assert_eq!(world.does(again("x")), Ok(Outcome::Repeated { seq: Seq(1), at_ms: NOW }));
     assert_eq!(world.does(again("y")), Err(Refusal::Conflict));
     assert_eq!(world.does(post(group, 2, "x")), Err(Refusal::NoSuchGroup));
     let stamp = Stamp::of(ONE, 2, Destination::Group(group), &Body::text("x"));
-    assert_eq!(world.does(Op::Again { from: A, group, stamp }), Err(Refusal::NoSuchGroup));
+    assert_eq!(
+        world.does(Op::Again { from: A, group, stamp, otherwise: Refusal::NotMember }),
+        Err(Refusal::NoSuchGroup)
+    );
 }
 
 #[test]

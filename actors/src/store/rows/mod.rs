@@ -225,6 +225,25 @@ impl SentRow {
     }
 }
 
+/// One of an installation's messages in the order in which they came, in `dedup`.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct NthRow {
+    /// The client's number.
+    pub(super) number: u64,
+    /// How many messages were remembered then, this one included: where the row begins is known from its end, and nobody has to
+    /// look through what was forgotten. `None`: of before this was written down.
+    pub(super) live: Option<u64>,
+}
+
+impl Row<'_> for NthRow {
+    const VERSION: u8 = 2;
+
+    fn older(version: u8, rest: &[u8]) -> Option<Parsed<'_, Self>> {
+        let nth = |Number(number)| Self { number, live: None };
+        (version == 1).then(|| postcard::take_from_bytes(rest).map(|(row, rest)| (nth(row), rest)))
+    }
+}
+
 impl Row<'_> for SentRow {}
 impl<'a> Row<'a> for AccountRow<'a> {}
 impl<'a> Row<'a> for GroupRow<'a> {}
@@ -265,7 +284,10 @@ impl<'a> Row<'a> for MemberRow<'a> {
 
 /// A row as bytes, or `None` where it cannot be said (which none of the rows above can cause).
 pub(super) fn encode<'a, T: Row<'a> + Serialize>(row: &T) -> Option<Bytes> {
-    postcard::to_extend(row, vec![T::VERSION]).ok().map(Bytes::from)
+    // Most rows fit; a longer one grows.
+    let mut bytes = Vec::with_capacity(64);
+    bytes.push(T::VERSION);
+    postcard::to_extend(row, bytes).ok().map(Bytes::from)
 }
 
 /// A row from bytes of any version that there ever was.
@@ -312,6 +334,9 @@ mod tests {
         let sent = SentRow::new(1, 2, Seq(3), Destination::Group(GroupId(4)), [b'h'; 32]);
         assert_eq!(&encode(&sent).unwrap()[..], [&b"\x01\x01\x02\x03\x01\x04"[..], &[b'h'; 32]].concat());
         assert_eq!(&encode(&Number(128)).unwrap()[..], b"\x01\x80\x01");
+        let nth = NthRow { number: 128, live: Some(300) };
+        assert_eq!(&encode(&nth).unwrap()[..], b"\x02\x80\x01\x01\xac\x02");
+        assert_eq!(decode::<NthRow>(b"k", b"\x01\x80\x01").unwrap(), NthRow { number: 128, live: None });
         assert_eq!(&encode(&Text("h")).unwrap()[..], b"\x01\x01h");
     }
 

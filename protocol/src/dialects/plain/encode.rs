@@ -41,22 +41,6 @@ struct Answer<'a> {
     detail: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct PrivateChat<'a> {
-    cmd: &'static str,
-    user_from: &'a Name,
-    user_to: &'a Name,
-    text: Cow<'a, str>,
-}
-
-#[derive(Serialize)]
-struct GroupChat<'a> {
-    cmd: &'static str,
-    user: &'a Name,
-    group: &'a Name,
-    text: Cow<'a, str>,
-}
-
 /// Both sides of a transfer are told the same way.
 #[derive(Serialize)]
 struct FilePort<'a> {
@@ -164,6 +148,8 @@ pub(super) fn reply(reply: &Reply) -> Option<Frame> {
             let cmd = words::reply_to(Verb::ListMembers);
             frame(&Answer { cmd, member: Some(&all), group: name_of_group(group), ..Answer::default() })
         }
+        Reply::Sent { verb: Verb::SendPrivate, .. } => Frame::new(Bytes::from_static(SENT), 0, 1),
+        Reply::Sent { verb: Verb::Post, .. } => Frame::new(Bytes::from_static(POSTED), 0, 1),
         Reply::Sent { verb, .. } => frame(&success(*verb)),
         Reply::History { with, messages, more } => history(with, messages, *more),
         Reply::FilePort { door, length, name, to } => frame(&FilePort {
@@ -259,12 +245,16 @@ pub(super) fn event(event: &Event) -> Option<Frame> {
             group: name_of_group(group),
             ..Answer::default()
         }),
-        Event::Private { from, to, body, .. } => {
-            frame(&PrivateChat { cmd: "private_chat", user_from: &from.name, user_to: &to.name, text: body.told() })
-        }
-        Event::Posted { from, group, body, .. } => {
-            frame(&GroupChat { cmd: "group_chat", user: &from.name, group: &group.name, text: body.told() })
-        }
+        Event::Private { from, to, body, .. } => chat([
+            (r#"{"cmd":"private_chat","user_from":"#, from.name.as_str()),
+            (r#","user_to":"#, to.name.as_str()),
+            (r#","text":"#, &body.told()),
+        ]),
+        Event::Posted { from, group, body, .. } => chat([
+            (r#"{"cmd":"group_chat","user":"#, from.name.as_str()),
+            (r#","group":"#, group.name.as_str()),
+            (r#","text":"#, &body.told()),
+        ]),
         Event::FileOffered { from, door, length, name, .. } => frame(&FilePort {
             cmd: "recv_file_port_reply",
             port: door.port(),
@@ -323,11 +313,45 @@ fn joined<'a>(names: impl Iterator<Item = &'a Name>) -> String {
     list
 }
 
-fn frame(object: &impl Serialize) -> Frame {
-    /// Most objects fit; a longer one grows.
-    const USUAL: usize = 192;
+/// Most objects fit; a longer one grows.
+const USUAL: usize = 192;
+
+/// The two replies that are sent most are not made anew for each message.
+const SENT: &[u8] = b"{\"cmd\":\"private_chat_reply\",\"result\":\"success\"}\n";
+const POSTED: &[u8] = b"{\"cmd\":\"group_chat_reply\",\"result\":\"success\"}\n";
+
+/// The two events that are sent most: pieces of an object, each up to the value behind it, and the values. Only those
+/// are looked through for what JSON escapes.
+fn chat(fields: [(&'static str, &str); 3]) -> Frame {
     let mut wire = Vec::with_capacity(USUAL);
-    serde_json::to_writer(&mut wire, object).expect("plain fields are written into memory, which cannot fail");
+    for (json, value) in fields {
+        wire.extend_from_slice(json.as_bytes());
+        write(&mut wire, value);
+    }
+    wire.extend_from_slice(b"}\n");
+    Frame::new(Bytes::from(wire), 0, 1)
+}
+
+fn frame(object: &impl Serialize) -> Frame {
+    let mut wire = Vec::with_capacity(USUAL);
+    write(&mut wire, object);
     wire.push(b'\n');
     Frame::new(Bytes::from(wire), 0, 1)
+}
+
+fn write<T: Serialize + ?Sized>(wire: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(wire, value).expect("plain fields are written into memory, which cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_replies_that_are_kept_ready_are_those_that_would_be_made() {
+        for (verb, ready) in [(Verb::SendPrivate, SENT), (Verb::Post, POSTED)] {
+            let made = frame(&Answer { cmd: words::reply_to(verb), result: Some("success"), ..Answer::default() });
+            assert_eq!(made.wire(), ready);
+        }
+    }
 }

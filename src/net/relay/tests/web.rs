@@ -293,12 +293,12 @@ fn a_receiver_that_does_not_read_holds_the_sender_back() {
             match stream.write(&bytes[sent..]) {
                 Ok(written) => sent += written,
                 // The relay has not had its turn for all this while.
-                Err(_) if sent < 256 * 1024 && patience > 0 => patience -= 1,
+                Err(_) if sent < 128 * 1024 && patience > 0 => patience -= 1,
                 Err(_) => break,
             }
         }
-        // The relay's buffer, and two pairs that may hold 64 KiB each.
-        assert!((256 * 1024..512 * 1024).contains(&sent), "{sent} bytes are held");
+        // Two pairs that may hold 64 KiB each, and the relay's buffer: less where the system has no room for large pipes.
+        assert!((128 * 1024..512 * 1024).contains(&sent), "{sent} bytes are held");
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
