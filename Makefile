@@ -10,7 +10,7 @@ ARGS ?=
 HONGYAN = $${CARGO_TARGET_DIR:-target}/release/hongyan
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-python build run test check check-report bench bench-parts smoke fuzz
+.PHONY: help setup setup-python build run test check check-report bench bench-large bench-parts smoke fuzz
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check-report: setup ## open the load tester's page in Chromium: all plots drawn,
 
 bench: build ## measure the server's figures beside bare relays, in ten minutes, and print them as a table with ratios
 	@$(HONGYAN) loadtest --figures
+
+bench-large: build ## measure starts, writing and reading on a store of a million accounts and ten million messages (10 min, 3 GB in /var/tmp)
+	@$(HONGYAN) loadtest --large
 
 bench-parts: setup ## measure parsing, encoding, storing and handing over, each by itself
 	$(CARGO) bench --profile release --workspace

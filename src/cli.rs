@@ -3,7 +3,7 @@
 
 use crate::exit::{self, Exit, Failure};
 use crate::settings::{self, Loaded, Override, Sources};
-use crate::{announce, chat, serve};
+use crate::{announce, chat, serve, signals};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -62,6 +62,10 @@ pub struct Serve {
     /// Start although the database is damaged, without what cannot be read any more. Back the data folder up first.
     #[arg(long)]
     pub accept_loss: bool,
+    /// Stop in order, as for SIGTERM, also when standard input ends: for a program that starts the server, holds the other end of a
+    /// pipe, and may be killed.
+    #[arg(long)]
+    pub stop_with_stdin: bool,
 }
 
 /// Where settings come from, besides the built-in ones and the environment.
@@ -114,7 +118,10 @@ impl Layers {
 /// Whatever ends the process with another code than 0.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Command::Serve(serve) => serve::serve(serve.layers.load()?.settings, serve.accept_loss, chat::start),
+        Command::Serve(serve) => {
+            let watched = serve.stop_with_stdin.then(signals::Watched::stdin);
+            serve::serve(serve.layers.load()?.settings, serve.accept_loss, chat::start, watched)
+        }
         Command::Loadtest(options) => crate::loadtest::run::run(options),
         Command::Settings(layers) => announce::print(&layers.load()?.print())
             .map_err(|error| Failure::new(Exit::StorageWrite, format!("standard output cannot be written: {error}"))),

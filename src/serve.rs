@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::net::listeners::{bind_all, identity};
 use crate::net::tls::Identity;
 use crate::settings::Settings;
-use crate::signals::Signals;
+use crate::signals::{Signals, Watched};
 use crate::{folder, limits, logging};
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,16 +21,21 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Makes the chat: [`crate::chat::start`], or a test's own.
 pub type StartChat = fn(&Settings, bool) -> Result<Rc<dyn Chat>, Failure>;
 
-/// Runs the server until it is told to stop. Has the calling thread for itself.
+/// Runs the server until it is told to stop, by a signal or by the end of what is `watched`. Has the calling thread for itself.
 ///
 /// # Errors
 /// Whatever keeps it from starting, or from going on.
-pub fn serve(mut settings: Settings, accept_loss: bool, start: StartChat) -> Result<(), Failure> {
+pub fn serve(
+    mut settings: Settings,
+    accept_loss: bool,
+    start: StartChat,
+    watched: Option<Watched>,
+) -> Result<(), Failure> {
     logging::start(&settings.log.filter);
     let shared = limits::share_open_files(limits::raise_open_files(), &mut settings);
     let system = actix::System::new();
     system.block_on(async {
-        let mut signals = Signals::catch()
+        let mut signals = Signals::catch(watched)
             .map_err(|error| Failure::new(Exit::ActorDied, format!("signals cannot be caught: {error}")))?;
         // Before the store opens: it takes a while, and this is a mistake of the settings.
         let identity = identity(&settings)?;

@@ -2,7 +2,7 @@
 //! given back: receipts, and signs of life. Never: frames anything, or sends a receipt before everything that one call heard was told.
 
 use super::asked::Asked;
-use super::{Heard, Nonsense, Say, Silent, Verdict};
+use super::{Heard, Label, Nonsense, Say, Silent, Verdict};
 use bytes::Bytes;
 use prost::Message as _;
 use protocol::dialects::binary::packets as p;
@@ -101,10 +101,8 @@ pub(super) fn hear(
     }
     thanks.receipts.extend(receipt(&mut said));
     match &said {
-        Said::PrivateMessage(message) => private(message, false, each),
-        Said::OfflinePrivateMessage(message) => private(message, true, each),
-        Said::GroupMessage(message) => post(message, false, each),
-        Said::OfflineGroupMessage(message) => post(message, true, each),
+        Said::PrivateMessage(message) | Said::OfflinePrivateMessage(message) => private(message, each),
+        Said::GroupMessage(message) | Said::OfflineGroupMessage(message) => post(message, each),
         Said::Presence(friend) => each(Heard::Presence { online: friend.online }),
         Said::ForcedLogout(end) => each(Heard::Closing(end.why().as_str_name().into())),
         // With these two the server gives a stream up that it cannot follow.
@@ -120,16 +118,21 @@ pub(super) fn hear(
     Ok(())
 }
 
-fn private(message: &p::Message, again: bool, each: &mut dyn FnMut(Heard<'_>)) {
+/// Whoever has a number. (The name that comes with it is what people are to see, not the unique one.)
+fn numbered(id: u64) -> Label<'static> {
+    Label { name: Cow::Borrowed(""), id }
+}
+
+fn private(message: &p::Message, each: &mut dyn FnMut(Heard<'_>)) {
     match text(message) {
-        Some(text) => each(Heard::Private { text, again }),
+        Some(text) => each(Heard::Private { text, from: numbered(message.sender) }),
         None => each(Heard::Other),
     }
 }
 
-fn post(message: &p::Message, again: bool, each: &mut dyn FnMut(Heard<'_>)) {
+fn post(message: &p::Message, each: &mut dyn FnMut(Heard<'_>)) {
     match text(message) {
-        Some(text) => each(Heard::Post { text, again }),
+        Some(text) => each(Heard::Post { text, from: numbered(message.sender), group: numbered(message.group) }),
         None => each(Heard::Other),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::asked::{Ask, Asked};
 use super::json::{Text, bytes, explained, id, string};
-use super::{Circle, Heard, Nonsense, Say, Silent, Verdict, frames};
+use super::{Circle, Heard, Label, Nonsense, Say, Silent, Verdict, frames};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -97,7 +97,13 @@ struct Packet<'a> {
     #[serde(borrow)]
     id: Option<Text<'a>>,
     #[serde(borrow)]
+    src: Option<Text<'a>>,
+    #[serde(borrow)]
+    username: Option<Text<'a>>,
+    #[serde(borrow)]
     group: Option<Text<'a>>,
+    #[serde(borrow)]
+    groupname: Option<Text<'a>>,
     #[serde(borrow)]
     online: Option<Text<'a>>,
     part: Option<u32>,
@@ -177,9 +183,13 @@ impl<'a> Packet<'a> {
             (Some(part), Some(of)) => together(post, &text, part, of, parts)?.map(Cow::Owned),
             _ => return Err(Nonsense("a part has a part and parts".to_owned())),
         };
+        // Of a text in parts, who wrote it is taken from the last.
         match text {
-            Some(text) if post => each(Heard::Post { text, again: false }),
-            Some(text) => each(Heard::Private { text, again: false }),
+            Some(text) if post => {
+                let from = label(self.src, self.username);
+                each(Heard::Post { text, from, group: label(self.group, self.groupname) });
+            }
+            Some(text) => each(Heard::Private { text, from: label(self.src, None) }),
             None => {}
         }
         Ok(())
@@ -221,6 +231,11 @@ impl<'a> Packet<'a> {
         asked.answer(Verdict::Refused(said), each);
         Ok(())
     }
+}
+
+fn label<'a>(id: Option<Text<'_>>, name: Option<Text<'a>>) -> Label<'a> {
+    let name = name.map(|Text(name)| name).unwrap_or_default();
+    Label { name, id: id.and_then(|Text(digits)| digits.parse().ok()).unwrap_or(0) }
 }
 
 /// Adds a part; gives the whole text with the last one. Bounded as a frame is.

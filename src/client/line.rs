@@ -5,7 +5,7 @@
 //! word for (accounts, friends, making a group) is asked as a ping, so that every request has its answer.
 
 use super::asked::Asked;
-use super::{Heard, Nonsense, Say, Silent, Verdict};
+use super::{Heard, Label, Nonsense, Say, Silent, Verdict};
 use std::io::Write;
 
 /// Appends what is to be said.
@@ -43,8 +43,8 @@ pub(super) fn hear(line: &[u8], asked: &mut Asked, each: &mut dyn FnMut(Heard<'_
         text.ok_or_else(|| Nonsense("a line that is not text".into()))
     };
     match line.first() {
-        Some(b'M') => each(Heard::Private { text: text(2)?.into(), again: false }),
-        Some(b'G') => each(Heard::Post { text: text(2)?.into(), again: false }),
+        Some(b'M') => each(Heard::Private { text: text(2)?.into(), from: Label::default() }),
+        Some(b'G') => each(Heard::Post { text: text(2)?.into(), from: Label::default(), group: Label::default() }),
         Some(b'A' | b'L' | b'J' | b'P') => asked.answer(Verdict::Done { id: None }, each),
         Some(b'N') => asked.answer(Verdict::Refused("offline".into()), each),
         _ => return Err(Nonsense("not a line of a relay".into())),

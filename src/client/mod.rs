@@ -80,16 +80,33 @@ pub enum Verdict<'a> {
 pub enum Heard<'a> {
     /// The answer to the request of this number, which `say` gave.
     Answer { number: u64, verdict: Verdict<'a> },
-    /// A private message. Who it is from stands in the text of a load test. `again`: the server says that it waited for this login (`binary`).
-    Private { text: Cow<'a, str>, again: bool },
+    /// A private message, and who wrote it.
+    Private { text: Cow<'a, str>, from: Label<'a> },
     /// A group's post.
-    Post { text: Cow<'a, str>, again: bool },
+    Post { text: Cow<'a, str>, from: Label<'a>, group: Label<'a> },
     /// Somebody came online or left.
     Presence { online: bool },
     /// The server says why it closes the connection, in the dialect's own words.
     Closing(Cow<'a, str>),
     /// Anything else: friend requests, typing, heartbeats (which the conversation answers by itself).
     Other,
+}
+
+/// Somebody, or a group, as far as the dialect tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// The unique name; empty where it is not told.
+    pub name: Cow<'a, str>,
+    /// The number; 0 where it is not told.
+    pub id: u64,
+}
+
+impl Label<'_> {
+    /// The same, owned.
+    #[must_use]
+    pub fn into_owned(self) -> Label<'static> {
+        Label { name: self.name.into_owned().into(), id: self.id }
+    }
 }
 
 /// The dialect has no word for what was to be said.

@@ -3,7 +3,7 @@
 
 use super::asked::{Ask, Asked};
 use super::json::{Text, bytes, explained, string};
-use super::{Heard, Nonsense, Say, Silent, Verdict};
+use super::{Heard, Label, Nonsense, Say, Silent, Verdict};
 use protocol::NameKey;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -83,6 +83,10 @@ struct Object<'a> {
     #[serde(borrow)]
     text: Option<Text<'a>>,
     #[serde(borrow)]
+    user_from: Option<Text<'a>>,
+    #[serde(borrow)]
+    user: Option<Text<'a>>,
+    #[serde(borrow)]
     group: Option<Text<'a>>,
     #[serde(borrow)]
     id: Option<Text<'a>>,
@@ -109,8 +113,14 @@ pub(super) fn hear(object: &[u8], asked: &mut Asked, each: &mut dyn FnMut(Heard<
     }
     let object: Object<'_> = serde_json::from_slice(object).map_err(|error| Nonsense(error.to_string()))?;
     match &*object.cmd {
-        "private_chat" => each(Heard::Private { text: object.said()?, again: false }),
-        "group_chat" => each(Heard::Post { text: object.said()?, again: false }),
+        "private_chat" => {
+            let Object { user_from, text, .. } = object;
+            each(Heard::Private { text: said(text, "private_chat")?, from: named(user_from) });
+        }
+        "group_chat" => {
+            let Object { user, group, text, .. } = object;
+            each(Heard::Post { text: said(text, "group_chat")?, from: named(user), group: named(group) });
+        }
         "friend_login" => each(Heard::Presence { online: true }),
         "friend_offline" => each(Heard::Presence { online: false }),
         "error" => match object.result {
@@ -150,11 +160,16 @@ fn asked_by(cmd: &str) -> Option<Ask> {
     })
 }
 
-impl<'a> Object<'a> {
-    fn said(self) -> Result<Cow<'a, str>, Nonsense> {
-        self.text.map(|Text(text)| text).ok_or_else(|| Nonsense(format!("{} without a text", self.cmd)))
-    }
+fn said<'a>(text: Option<Text<'a>>, cmd: &str) -> Result<Cow<'a, str>, Nonsense> {
+    text.map(|Text(text)| text).ok_or_else(|| Nonsense(format!("{cmd} without a text")))
+}
 
+/// Whoever is known by a name alone.
+fn named(name: Option<Text<'_>>) -> Label<'_> {
+    Label { name: name.map(|Text(name)| name).unwrap_or_default(), id: 0 }
+}
+
+impl Object<'_> {
     /// It has the name of the answer to `ask`. Only `add_group_reply` may be none all the same: that is also how the
     /// server tells that an earlier request to join was accepted or rejected.
     fn answers(self, ask: Ask, asked: &mut Asked, each: &mut dyn FnMut(Heard<'_>)) -> Result<(), Nonsense> {

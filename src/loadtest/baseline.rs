@@ -12,13 +12,19 @@
 //! Persons and groups are numbers below [`MOST`]. One read, one write to the recipient, one acknowledgement: what all that arrived in one
 //! turn says to one connection goes out in one write, as it does in any server that takes care. The durable form
 //! appends every text to a file and syncs it, once for all that arrived in one turn, before anything is written to anybody.
+//! Those for files are in [`files`].
+
+pub mod files;
 
 use super::options::Baseline;
+use super::target::own;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Persons and groups are numbered below this, so that a wrong line cannot take all memory.
 pub const MOST: usize = 1 << 20;
@@ -87,9 +93,10 @@ pub fn serve(bound: Bound, kind: Baseline, mut stop: mio::unix::pipe::Receiver) 
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     poll.registry().register(&mut stop, STOP, Interest::READABLE)?;
+    // Where a throw-away server has its data: syncing costs nothing where files are kept in memory.
     let log = match kind {
-        Baseline::Relay => None,
-        Baseline::Durable => Some(tempfile::tempfile()?),
+        Baseline::Durable => Some(tempfile::tempfile_in(own::folder()?.path())?),
+        _ => None,
     };
     let mut relay = Relay {
         peers: Vec::new(),
@@ -333,11 +340,14 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((value, &bytes[end + 1..]))
 }
 
-/// Listens, says `listening ADDRESS` on standard output, and serves until standard input ends.
+/// Listens on a free port, says `listening ADDRESS` on standard output, and serves until standard input ends.
 ///
 /// # Errors
 /// The system refuses.
 pub fn run(kind: Baseline) -> io::Result<()> {
+    if matches!(kind, Baseline::Splice | Baseline::Copy) {
+        return run_files(kind);
+    }
     let bound = bind()?;
     crate::announce::print(&format!("listening {}\n", bound.address))?;
     let (keep, stop) = mio::unix::pipe::new()?;
@@ -347,6 +357,21 @@ pub fn run(kind: Baseline) -> io::Result<()> {
         drop(keep);
     })?;
     serve(bound, kind, stop)
+}
+
+fn run_files(kind: Baseline) -> io::Result<()> {
+    let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let address = listener.local_addr()?;
+    crate::announce::print(&format!("listening {address}\n"))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    std::thread::Builder::new().name("stdin".into()).spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        told.store(true, Ordering::Relaxed);
+        // It looks when somebody comes.
+        drop(std::net::TcpStream::connect(address));
+    })?;
+    files::serve(&listener, kind, &stop)
 }
 
 fn grow<T: Clone>(list: &mut Vec<T>, at: usize, empty: T) -> Option<()> {

@@ -8,13 +8,14 @@
 //! people    accounts, friends, groups, made first  target    --self, its chaos, /proc
 //! transfer  files between pairs
 //! run       one run from beginning to end          report    figures: live screen, summary, JSON, HTML, comparison, thresholds
-//! suite     the figures of docs/performance.md
+//! suite     the figures of docs/performance.md   large     those of a large store
 //! baseline  the bare relays to compare with        inproc    server and people in one process
 //! ```
 
 pub mod baseline;
 pub mod engine;
 pub mod inproc;
+mod large;
 pub mod ledger;
 pub mod options;
 pub mod people;

@@ -9,8 +9,10 @@ use std::path::PathBuf;
 pub enum Scenario {
     /// Log in and do nothing: memory and CPU of a session.
     Idle,
-    /// Log in and out, again and again.
+    /// Log in and out, again and again, on connections that stay.
     Login,
+    /// Everybody joins a group, or several.
+    Join,
     /// Pairs write to each other.
     Private,
     /// People write to those who are away; then those come and get it all.
@@ -52,13 +54,17 @@ pub enum Baseline {
     Relay,
     /// The same with a log that is synced in groups before anything is said.
     Durable,
+    /// For files: bytes from one socket to another through a pipe of the kernel's, never in memory.
+    Splice,
+    /// For files: the same through 256 KiB of memory.
+    Copy,
 }
 
 /// `hongyan loadtest`
 #[derive(Debug, Args)]
 pub struct Loadtest {
     /// What the simulated people do.
-    #[arg(value_enum, required_unless_present_any = ["compare", "figures", "serve_baseline"])]
+    #[arg(value_enum, required_unless_present_any = ["compare", "figures", "large", "serve_baseline"])]
     pub scenario: Option<Scenario>,
     /// A server to test: HOST:PORT, or DIALECT+LINK[+tls]=HOST:PORT once for each voice.
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["own", "in_process"])]
@@ -81,9 +87,9 @@ pub struct Loadtest {
     /// A file with the certificate authority of the server, in PEM, for --tls.
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca: Option<PathBuf>,
-    /// Simulated sessions.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub sessions: usize,
+    /// Simulated sessions [default: 1000; file: 16, each two of them one transfer].
+    #[arg(long, value_name = "N")]
+    pub sessions: Option<usize>,
     /// Messages a second over all senders, at fixed times whatever the server does. Without it: a closed loop.
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
@@ -99,9 +105,15 @@ pub struct Loadtest {
     /// Bytes of one text (or of one file: 64, 10KiB, 1GiB).
     #[arg(long, value_name = "BYTES", default_value = "64")]
     pub size: String,
-    /// Groups that the sessions are dealt over.
+    /// Groups that the sessions are dealt over; of join: groups that each of them joins.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub groups: usize,
+    /// Of idle and login: everybody is a member of a group (of --groups) before it begins.
+    #[arg(long)]
+    pub members: bool,
+    /// Of login: a new connection for each login, as after a restart of the server.
+    #[arg(long)]
+    pub reconnect: bool,
     /// Seed of all choices: the same seed, the same choices.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -126,9 +138,19 @@ pub struct Loadtest {
     /// Compare two runs' JSON files instead of running anything.
     #[arg(long, value_names = ["A.json", "B.json"], num_args = 2)]
     pub compare: Vec<PathBuf>,
-    /// Measure the server's figures beside bare relays, in ten minutes, and print them as a table in Markdown.
-    #[arg(long, conflicts_with_all = ["scenario", "to"])]
-    pub figures: bool,
+    /// Measure the server's figures beside bare relays, in ten minutes, and print them as a table in Markdown. With WORD: only rows
+    /// with that in their names, such as `login`.
+    #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["scenario", "to"])]
+    pub figures: Option<String>,
+    /// Measure what a large store costs: fill one, in minutes, then start on it, write to it and read from it; prints a table in Markdown.
+    #[arg(long, conflicts_with_all = ["scenario", "to", "own", "in_process", "figures", "compare"])]
+    pub large: bool,
+    /// Accounts of the large store.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, requires = "large", value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    pub people: u64,
+    /// Messages of the large store.
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "large", value_parser = clap::value_parser!(u64).range(1000..=10_000_000_000))]
+    pub messages: u64,
     /// Print only the summary.
     #[arg(long)]
     pub quiet: bool,

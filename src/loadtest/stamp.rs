@@ -10,20 +10,21 @@ pub struct Stamp {
     pub stream: u32,
     /// Its place in the stream, from 0.
     pub counter: u32,
-    /// When it was due, in microseconds of this process's monotonic clock; below 2^56, some 2,000 years.
+    /// When it was due, in microseconds of this process's monotonic clock; below 2^48, some nine years.
     pub due_us: u64,
 }
 
 /// Letters in front, so that nobody's own text is taken for a stamp.
 const MARK: &[u8; 2] = b"hy";
-/// Digits of the due time.
-const DUE: usize = 14;
+/// Digits of the due time, and of the check behind it.
+const DUE: usize = 12;
+const CHECK: usize = 2;
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 const PADDING: &str = "................................................................";
 
 impl Stamp {
     /// Bytes of the shortest text that holds a stamp.
-    pub const MIN_BYTES: usize = MARK.len() + 8 + 8 + 8 + DUE;
+    pub const MIN_BYTES: usize = MARK.len() + 8 + 8 + 8 + DUE + CHECK;
 
     /// Writes the text over what is in `text`: at least [`Self::MIN_BYTES`], and `size` where that is more. Only
     /// characters that no dialect has to escape.
@@ -41,6 +42,9 @@ impl Stamp {
             }
             at += width;
         }
+        let check = check(&digits[..at]);
+        digits[at] = DIGITS[usize::from(check >> 4)];
+        digits[at + 1] = DIGITS[usize::from(check & 0xf)];
         text.clear();
         // Hexadecimal digits are ASCII.
         text.push_str(std::str::from_utf8(&front).unwrap_or_default());
@@ -70,16 +74,24 @@ impl Stamp {
                 Some(sum << 4 | u64::from(digit))
             })
         };
+        if number(24 + DUE, CHECK)? != u64::from(check(&front[..24 + DUE])) {
+            return None;
+        }
         let short = |from: usize| number(from, 8).and_then(|value| u32::try_from(value).ok());
         Some(Self { run: short(0)?, stream: short(8)?, counter: short(16)?, due_us: number(24, DUE)? })
     }
+}
+
+/// Another one for any text in which one digit is another: a changed number must not pass for what was sent.
+fn check(digits: &[u8]) -> u8 {
+    digits.iter().fold(0, |sum: u8, digit| sum.wrapping_mul(31).wrapping_add(*digit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::Stamp;
 
-    const STAMP: Stamp = Stamp { run: 0xdead_beef, stream: 17, counter: u32::MAX, due_us: (1 << 56) - 1 };
+    const STAMP: Stamp = Stamp { run: 0xdead_beef, stream: 17, counter: u32::MAX, due_us: (1 << 48) - 1 };
 
     #[test]
     fn what_is_written_is_read() {
@@ -97,8 +109,11 @@ mod tests {
         STAMP.write(64, &mut text);
         for at in 0..text.len() {
             let mut other = text.clone().into_bytes();
-            other[at] = b'~';
-            assert_eq!(Stamp::read(std::str::from_utf8(&other).unwrap()), None, "a change at {at}");
+            for change in *b"~0af." {
+                other[at] = change;
+                let read = Stamp::read(std::str::from_utf8(&other).unwrap());
+                assert_eq!(read.is_some(), change == text.as_bytes()[at], "a change at {at}");
+            }
         }
         for end in 0..Stamp::MIN_BYTES {
             assert_eq!(Stamp::read(&text[..end]), None, "cut at {end}");

@@ -3,8 +3,10 @@
 use crate::world::{ANY_PORTS, Client, PATIENCE, Server, hongyan, run, text_of};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::time::Instant;
 
 const SHUTDOWN: &str = r#"{"cmd":"error","result":"shutdown","detail":"the server stops"}"#;
@@ -34,6 +36,21 @@ fn a_signal_stops_it_in_order() {
         assert!(start.elapsed() < PATIENCE / 4, "{:?}", start.elapsed());
         assert!(std::net::TcpStream::connect(server.address).is_err());
     }
+}
+
+#[test]
+fn the_end_of_standard_input_stops_it_in_order_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = hongyan();
+    command.args(["serve", "--stop-with-stdin", "--data"]).arg(dir.path().join("data"));
+    command.args(ANY_PORTS.iter().flat_map(|set| ["--set", set])).args(["--set", "relay.ports=0"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "ready"));
+    drop(child.stdin.take());
+    let log = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{log}");
+    assert!(log.contains("the end of standard input: draining"), "{log}");
 }
 
 #[test]

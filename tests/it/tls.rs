@@ -2,7 +2,7 @@
 //! codec (`hongyan::client`) over rustls.
 
 use crate::world::{ANY_PORTS, PATIENCE, Server, run};
-use hongyan::client::{Conversation, Heard, Person, Say, Verdict, Wrap};
+use hongyan::client::{Conversation, Heard, Label, Person, Say, Verdict, Wrap};
 use protocol::DialectId;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustix::process::Signal;
@@ -78,8 +78,10 @@ fn kept(heard: Heard<'_>) -> Heard<'static> {
         Heard::Answer { number, verdict: Verdict::Refused(word) } => {
             Heard::Answer { number, verdict: Verdict::Refused(word.into_owned().into()) }
         }
-        Heard::Private { text, again } => Heard::Private { text: text.into_owned().into(), again },
-        Heard::Post { text, again } => Heard::Post { text: text.into_owned().into(), again },
+        Heard::Private { text, from } => Heard::Private { text: text.into_owned().into(), from: from.into_owned() },
+        Heard::Post { text, from, group } => {
+            Heard::Post { text: text.into_owned().into(), from: from.into_owned(), group: group.into_owned() }
+        }
         Heard::Presence { online } => Heard::Presence { online },
         Heard::Closing(word) => Heard::Closing(word.into_owned().into()),
         Heard::Other => Heard::Other,
@@ -185,7 +187,9 @@ fn exchange(server: &Server, paper: &Paper, dialect: &str, wrap: Wrap, to: Socke
     from.done(&Say::Befriend(&b));
     for text in ["鸿雁传书".to_owned(), "雁".repeat(600)] {
         from.done(&Say::Private { to: &b, text: &text });
-        assert_eq!(towards.next(), Heard::Private { text: text.into(), again: false }, "{dialect} {wrap:?}");
+        let Heard::Private { text: came, from: who } = towards.next() else { panic!("{dialect} {wrap:?}") };
+        assert_eq!(came, text, "{dialect} {wrap:?}");
+        assert!(who.id == a.id || who.name == a.name, "{dialect} {wrap:?}: {who:?}");
     }
     // A close in order, both ways.
     let mut out = Vec::new();
@@ -211,7 +215,8 @@ fn every_dialect_is_spoken_under_tls_over_streams_and_websockets() {
     let mut secret = Talk::new(server.listener("secret"), &paper.der, "plain", Wrap::Stream);
     secret.done(&Say::Login { me: &hua, password: "11111", instance: None });
     ming.ask(&ming.private("小华", "x"), r#"{"cmd":"private_chat_reply","result":"success"}"#);
-    assert_eq!(secret.next(), Heard::Private { text: "x".into(), again: false });
+    let from = Label { name: "小明".into(), id: 0 };
+    assert_eq!(secret.next(), Heard::Private { text: "x".into(), from });
 }
 
 #[test]

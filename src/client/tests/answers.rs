@@ -61,7 +61,7 @@ fn parts_of_a_text_have_an_order() {
     assert_eq!(heard(&mut whole, &part(1, 2, "a")).unwrap(), []);
     let online = framed.get().event(&Event::FriendOnline { friend: somebody(1, "a") }, None, Carrier::Stream);
     assert_eq!(heard(&mut whole, &wired(Wrap::Stream, online).concat()).unwrap(), [Heard::Presence { online: true }]);
-    assert_eq!(heard(&mut whole, &part(2, 2, "b")).unwrap(), [private("ab", false)]);
+    assert_eq!(heard(&mut whole, &part(2, 2, "b")).unwrap(), [private("ab", label(1, ""))]);
     for wrong in
         [part(2, 2, "b"), [part(1, 3, "a"), part(3, 3, "c")].concat(), [part(1, 2, "a"), part(2, 3, "b")].concat()]
     {

@@ -8,7 +8,7 @@ mod receipts;
 mod script;
 mod wires;
 
-use super::{Conversation, Heard, Nonsense, Say, Verdict, Wrap};
+use super::{Conversation, Heard, Label, Nonsense, Say, Verdict, Wrap};
 use protocol::{Carrier, Decoded, DialectId, Frame, GroupId, GroupRef, Limits, Name, Request, UserId};
 
 const LIMITS: Limits = Limits { frame_bytes: 98_304, depth: 16, fields: 64 };
@@ -47,12 +47,16 @@ fn refused(number: u64, word: &str) -> Heard<'static> {
     Heard::Answer { number, verdict: Verdict::Refused(word.to_owned().into()) }
 }
 
-fn private(text: &str, again: bool) -> Heard<'static> {
-    Heard::Private { text: text.to_owned().into(), again }
+fn label(id: u64, name: &str) -> Label<'static> {
+    Label { name: name.to_owned().into(), id }
 }
 
-fn post(text: &str, again: bool) -> Heard<'static> {
-    Heard::Post { text: text.to_owned().into(), again }
+fn private(text: &str, from: Label<'static>) -> Heard<'static> {
+    Heard::Private { text: text.to_owned().into(), from }
+}
+
+fn post(text: &str, from: Label<'static>, group: Label<'static>) -> Heard<'static> {
+    Heard::Post { text: text.to_owned().into(), from, group }
 }
 
 fn closing(word: &str) -> Heard<'static> {
@@ -81,8 +85,8 @@ fn owned(heard: Heard<'_>) -> Heard<'static> {
     match heard {
         Heard::Answer { number, verdict: Verdict::Refused(word) } => refused(number, &word),
         Heard::Answer { number, verdict: Verdict::Done { id } } => done(number, id),
-        Heard::Private { text, again } => private(&text, again),
-        Heard::Post { text, again } => post(&text, again),
+        Heard::Private { text, from } => private(&text, from.into_owned()),
+        Heard::Post { text, from, group } => post(&text, from.into_owned(), group.into_owned()),
         Heard::Presence { online } => Heard::Presence { online },
         Heard::Closing(word) => closing(&word),
         Heard::Other => Heard::Other,

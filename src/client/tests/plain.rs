@@ -67,7 +67,7 @@ fn pushes_between_a_request_and_its_answer_take_no_number() {
         Heard::Other,
         done(2, None),
         Heard::Other,
-        private("\"你\"", false),
+        private("\"你\"", label(0, "小明")),
         Heard::Other,
         done(3, None),
         Heard::Presence { online: false },

@@ -270,14 +270,19 @@ impl<'a> Script<'a> {
         let inbox = |late| Some(Kept { mark: Mark::Inbox(Seq(77)), late });
         let of_group = |late| Some(Kept { mark: Mark::Group(GroupId(7), Seq(5)), late });
         let long = &self.people.long;
-        let late = self.dialect.get().customs().acknowledges;
-        self.is_told(&written(Body::text(TEXT)), inbox(false), &[private(TEXT, false)]);
-        self.is_told(&written(Body::text("")), inbox(true), &[private("", late)]);
-        self.is_told(&written(Body::text(long.as_str())), inbox(false), &[private(long, false)]);
-        self.is_told(&posted(Body::text(TEXT)), of_group(false), &[post(TEXT, false)]);
-        self.is_told(&posted(Body::text(long.as_str())), of_group(true), &[post(long, late)]);
+        // What each dialect tells of who it is, and of the group.
+        let wrote = self.by([label(0, "other"), label(10_001, ""), label(10_001, "")]);
+        let posts = self.by([label(0, "other"), label(10_001, "other"), label(10_001, "")]);
+        let circle = self.by([label(0, "Study"), label(7, "Study"), label(7, "")]);
+        let private = |text: &str| super::private(text, wrote.clone());
+        let post = |text: &str| super::post(text, posts.clone(), circle.clone());
+        self.is_told(&written(Body::text(TEXT)), inbox(false), &[private(TEXT)]);
+        self.is_told(&written(Body::text("")), inbox(true), &[private("")]);
+        self.is_told(&written(Body::text(long.as_str())), inbox(false), &[private(long)]);
+        self.is_told(&posted(Body::text(TEXT)), of_group(false), &[post(TEXT)]);
+        self.is_told(&posted(Body::text(long.as_str())), of_group(true), &[post(long)]);
         let picture = Body { kind: BodyKind::Image, data: bytes::Bytes::from_static(b"\xff\xfe") };
-        let told = private("[image, 2 bytes]", false);
+        let told = private("[image, 2 bytes]");
         let told = self.by([told.clone(), told, Heard::Other]);
         self.is_told(&written(picture), inbox(false), &[told]);
         self.is_told(&Event::FriendOnline { friend: from.clone() }, None, &[Heard::Presence { online: true }]);

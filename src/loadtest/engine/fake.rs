@@ -12,6 +12,8 @@ pub(in crate::loadtest) enum Did {
     /// The session, the request's number, and the request in a few words.
     Say(u32, u64, String),
     Disconnect(u32),
+    Leave(u32),
+    Cut(u32),
     At(u64, u64),
 }
 
@@ -81,6 +83,14 @@ impl World for Fake {
 
     fn disconnect(&mut self, session: u32) {
         self.did.push_back(Did::Disconnect(session));
+    }
+
+    fn leave(&mut self, session: u32) {
+        self.did.push_back(Did::Leave(session));
+    }
+
+    fn cut(&mut self, session: u32) {
+        self.did.push_back(Did::Cut(session));
     }
 
     fn at(&mut self, due_us: u64, token: u64) {

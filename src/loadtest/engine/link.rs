@@ -6,11 +6,11 @@ use crate::client::{Conversation, Say, Silent, Wrap};
 use crate::loadtest::plan::{Speech, Voice};
 use mio::net::TcpStream;
 use protocol::DialectId;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 
 /// Sessions that share one source address on loopback: far below its some 28,000 ports, since those of closed connections rest.
@@ -54,6 +54,10 @@ pub(super) struct Conn {
     written: usize,
     /// It is in the list of those with something to write.
     pub(super) dirty: bool,
+    /// Goodbye was said: behind what is unwritten the sending side ends.
+    leaving: bool,
+    /// TLS was told so, too.
+    notified: bool,
 }
 
 /// What is shared by all connections: they have no buffers of their own while nothing waits.
@@ -122,6 +126,8 @@ impl Conn {
             out: Vec::new(),
             written: 0,
             dirty: false,
+            leaving: false,
+            notified: false,
         })
     }
 
@@ -220,7 +226,10 @@ impl Conn {
                 }
             }
         }
-        self.out.extend_from_slice(answers);
+        // Behind the goodbye nothing may be said.
+        if !self.leaving {
+            self.out.extend_from_slice(answers);
+        }
         opened |= self.progress();
         Ok(opened)
     }
@@ -239,6 +248,9 @@ impl Conn {
             if !tls.is_handshaking() && self.written < self.out.len() {
                 tls.writer().write_all(&self.out[self.written..])?;
                 self.written = self.out.len();
+            }
+            if self.leaving && !std::mem::replace(&mut self.notified, true) {
+                tls.send_close_notify();
             }
             while tls.wants_write() {
                 match tls.write_tls(&mut self.socket) {
@@ -265,12 +277,31 @@ impl Conn {
                 buffers.spare.push(out);
             }
         }
+        if self.leaving && !self.has_words() {
+            // One that the other side has ended already needs no end.
+            let _ = self.socket.shutdown(Shutdown::Write);
+        }
         Ok(())
     }
 
-    /// Says goodbye, as far as the socket takes it at once.
+    /// Says goodbye; when that is written, the sending side ends. What comes is read as before, until the server closes.
+    pub(super) fn leave(&mut self) {
+        self.talk.close(&mut self.out);
+        self.leaving = true;
+    }
+
+    /// Ends it without a word, as when a machine goes off: the server gets a reset, not an end.
+    pub(super) fn cut(self) {
+        let socket = SockRef::from(&self.socket);
+        // Where the system refuses it, it is an end as any other.
+        let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+
+    /// Says goodbye, as far as the socket takes it at once. Not where something has come that nobody has read: a goodbye, and any other word, would say
+    /// that it was received. The system ends such a connection with a reset.
     pub(super) fn close(mut self, buffers: &mut Buffers) {
-        if self.state == State::Open {
+        let has_unread = self.socket.peek(&mut [0]).is_ok_and(|count| count > 0);
+        if self.state == State::Open && !has_unread {
             self.talk.close(&mut self.out);
             if let Some(tls) = &mut self.tls {
                 tls.send_close_notify();
@@ -302,7 +333,14 @@ fn converse(voice: Voice) -> io::Result<Conversation> {
 }
 
 fn hear(talk: &mut Conversation, bytes: &[u8], answers: &mut Vec<u8>, notes: &mut Vec<Note>) -> io::Result<()> {
-    talk.hear(bytes, answers, &mut |heard| notes.extend(Note::of(&heard))).map_err(io::Error::other)
+    let heard = talk.hear(bytes, answers, &mut |heard| notes.extend(Note::of(&heard)));
+    heard.map_err(|nonsense| {
+        // A WebSocket's handshake may be refused, by a server that is full, in words that are not the dialect's.
+        if talk.is_open() {
+            notes.push(Note::Nonsense);
+        }
+        io::Error::other(nonsense)
+    })
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ struct Sockets {
     dirty: Vec<u32>,
     /// Connections that ended, not told yet.
     broken: Vec<(u32, String)>,
+    /// Connections that are to be cut, when what has come was heard; by session and serial number.
+    cuts: Vec<(u32, u64)>,
 }
 
 impl Net {
@@ -84,6 +86,7 @@ impl Net {
             timers: Timers::default(),
             dirty: Vec::new(),
             broken: Vec::new(),
+            cuts: Vec::new(),
         };
         let events = Events::with_capacity(BATCH);
         Ok(Self { poll, preferred, alarm, waker, world, events, ready: Vec::new(), notes: Vec::new() })
@@ -129,6 +132,21 @@ impl Net {
         self.tell_broken(director);
     }
 
+    /// Hears what has come for those who are to be cut, and cuts them.
+    fn cut(&mut self, director: &mut dyn Director) {
+        while let Some((session, serial)) = self.world.cuts.pop() {
+            // All that is there, whatever was told of it.
+            self.hear(director, Readiness { session: session as usize, readable: true, writable: false, closed: true });
+            let Sockets { conns, .. } = &mut self.world;
+            let Some(seat) = conns.get_mut(session as usize) else { continue };
+            if let Some(mut conn) = seat.take_if(|conn| conn.serial == serial) {
+                let _ = self.world.registry_of(session).deregister(&mut conn.socket);
+                conn.cut();
+                self.world.broken.push((session, "cut off".into()));
+            }
+        }
+    }
+
     /// Tells whether there was something to tell.
     fn tell_broken(&mut self, director: &mut dyn Director) -> bool {
         let some = !self.world.broken.is_empty();
@@ -171,11 +189,12 @@ fn note(events: &Events, ready: &mut Vec<Readiness>) {
 
 impl Engine for Net {
     fn turn(&mut self, director: &mut dyn Director, latest_us: u64) -> io::Result<()> {
+        self.cut(director);
         let told = self.tell_broken(director);
         self.world.flush();
         self.world.look_at_clock();
         let wake_us = self.world.timers.next().map_or(latest_us, |next| next.min(latest_us));
-        let timeout = if told || wake_us <= self.world.now_us || !self.world.broken.is_empty() {
+        let timeout = if told || wake_us <= self.world.now_us || self.world.has_news() {
             Some(Duration::ZERO)
         } else {
             self.alarm.set(wake_us, self.world.now_us)?;
@@ -213,6 +232,11 @@ impl Engine for Net {
 }
 
 impl Sockets {
+    /// Whether something is to be told without waiting for the sockets.
+    fn has_news(&self) -> bool {
+        !self.broken.is_empty() || !self.cuts.is_empty()
+    }
+
     fn registry_of(&self, session: u32) -> &mio::Registry {
         if self.preferred.contains(&session) { &self.preferred_registry } else { &self.registry }
     }
@@ -301,6 +325,21 @@ impl World for Sockets {
         if let Some(mut conn) = self.conns.get_mut(session as usize).and_then(Option::take) {
             let _ = self.registry_of(session).deregister(&mut conn.socket);
             conn.close(&mut self.buffers);
+        }
+    }
+
+    fn leave(&mut self, session: u32) {
+        let Some(conn) = self.conns.get_mut(session as usize).and_then(Option::as_mut) else { return };
+        conn.leave();
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(session);
+        }
+    }
+
+    fn cut(&mut self, session: u32) {
+        if let Some(conn) = self.conns.get(session as usize).and_then(Option::as_ref) {
+            self.cuts.push((session, conn.serial));
         }
     }
 

@@ -135,7 +135,7 @@ mod tests {
         let board = Arc::new(Board::default());
         for turn in 0..2 {
             let host = Host::start(settings(folder.path())).unwrap();
-            let (port, lane) = connect(&board, 0);
+            let (port, lane) = connect(&board, 0, false);
             assert!(host.admit(DialectId::by_name("plain").unwrap(), Box::new(move || Ok(Box::new(port)))));
             if turn == 0 {
                 let answer = ask(&lane, &board, r#"{"cmd":"register","user":"ming","password":"1"}"#);

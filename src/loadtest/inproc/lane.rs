@@ -48,8 +48,12 @@ pub struct Board {
 struct Inbox {
     asked: SmallVec<[Bytes; 1]>,
     reading: Option<Waker>,
+    /// The person says nothing more, but listens.
+    leaving: bool,
     /// The person, or the session, is gone.
     person_gone: bool,
+    /// The person went without a word: the session gets an error, not an end.
+    cut: bool,
     session_gone: bool,
 }
 
@@ -64,7 +68,11 @@ struct Shared {
 pub struct Lane(Arc<Shared>);
 
 /// The session's end.
-pub struct Port(Arc<Shared>);
+pub struct Port {
+    shared: Arc<Shared>,
+    /// What it says is no text.
+    binary: bool,
+}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing here panics half-way, so what another thread left is whole.
@@ -109,11 +117,12 @@ impl Board {
     }
 }
 
-/// A connection, by a number that its notices will have.
+/// A connection, by a number that its notices will have. `binary`: what the person says is bytes and no text, for a dialect that knows
+/// both.
 #[must_use]
-pub fn connect(board: &Arc<Board>, index: u64) -> (Port, Lane) {
+pub fn connect(board: &Arc<Board>, index: u64, binary: bool) -> (Port, Lane) {
     let shared = Arc::new(Shared { inbox: Mutex::default(), board: Arc::clone(board), index });
-    (Port(Arc::clone(&shared)), Lane(shared))
+    (Port { shared: Arc::clone(&shared), binary }, Lane(shared))
 }
 
 impl Lane {
@@ -121,7 +130,7 @@ impl Lane {
     #[must_use]
     pub fn say(&self, message: Bytes) -> bool {
         let mut inbox = lock(&self.0.inbox);
-        if inbox.session_gone || inbox.asked.len() >= LANE {
+        if inbox.session_gone || inbox.leaving || inbox.person_gone || inbox.asked.len() >= LANE {
             return false;
         }
         inbox.asked.push(message);
@@ -130,15 +139,29 @@ impl Lane {
         reading.into_iter().for_each(Waker::wake);
         true
     }
+
+    /// Says nothing more: the session reads to the end. What it says until it ends arrives.
+    pub fn leave(&self) {
+        self.tell(|inbox| inbox.leaving = true);
+    }
+
+    /// Goes without a word: the session gets an error behind what was said, and can say nothing more.
+    pub fn cut(&self) {
+        self.tell(|inbox| (inbox.person_gone, inbox.cut) = (true, true));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Inbox)) {
+        let mut inbox = lock(&self.0.inbox);
+        change(&mut inbox);
+        let reading = inbox.reading.take();
+        drop(inbox);
+        reading.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let mut inbox = lock(&self.0.inbox);
-        inbox.person_gone = true;
-        let reading = inbox.reading.take();
-        drop(inbox);
-        reading.into_iter().for_each(Waker::wake);
+        self.tell(|inbox| inbox.person_gone = true);
     }
 }
 
@@ -152,11 +175,15 @@ impl Link for Port {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<Arrival>> {
-        let mut inbox = lock(&self.0.inbox);
+        let mut inbox = lock(&self.shared.inbox);
         if !inbox.asked.is_empty() {
-            return Poll::Ready(Ok(Arrival::Message(inbox.asked.remove(0))));
+            let message = inbox.asked.remove(0);
+            return Poll::Ready(Ok(if self.binary { Arrival::Binary(message) } else { Arrival::Message(message) }));
         }
-        if inbox.person_gone {
+        if inbox.cut {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if inbox.leaving || inbox.person_gone {
             return Poll::Ready(Ok(Arrival::End));
         }
         // Room that a burst took is given back.
@@ -171,10 +198,10 @@ impl Link for Port {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if lock(&self.0.inbox).person_gone {
+        if lock(&self.shared.inbox).person_gone {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let board = &self.0.board;
+        let board = &self.shared.board;
         {
             let mut arrivals = lock(&board.arrivals);
             if arrivals.notices.len() >= BOARD {
@@ -191,7 +218,7 @@ impl Link for Port {
                 Bytes::copy_from_slice(piece)
             })
             .collect();
-        board.put(frames.into_iter().map(|frame| (self.0.index, Notice::Frame(frame))));
+        board.put(frames.into_iter().map(|frame| (self.shared.index, Notice::Frame(frame))));
         Poll::Ready(Ok(written))
     }
 
@@ -208,13 +235,13 @@ impl Link for Port {
 
 impl Port {
     fn end(&self) {
-        let mut inbox = lock(&self.0.inbox);
+        let mut inbox = lock(&self.shared.inbox);
         if std::mem::replace(&mut inbox.session_gone, true) {
             return;
         }
         inbox.asked = SmallVec::new();
         drop(inbox);
-        self.0.board.put(std::iter::once((self.0.index, Notice::Ended)));
+        self.shared.board.put(std::iter::once((self.shared.index, Notice::Ended)));
     }
 }
 
@@ -252,7 +279,7 @@ mod tests {
 
     fn pair(index: u64) -> (Arc<Board>, Port, Lane) {
         let board = Arc::new(Board::default());
-        let (port, lane) = connect(&board, index);
+        let (port, lane) = connect(&board, index, false);
         (board, port, lane)
     }
 
@@ -273,6 +300,13 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_no_text() {
+        let (mut port, lane) = connect(&Arc::new(Board::default()), 1, true);
+        assert!(lane.say("one".into()));
+        assert_eq!(read(&mut port), Poll::Ready(Arrival::Binary("one".into())));
+    }
+
+    #[test]
     fn a_person_who_left_is_an_end() {
         let (board, mut port, lane) = pair(1);
         assert!(lane.say("last".into()));
@@ -283,6 +317,26 @@ mod tests {
         assert!(port.poll_close(&mut Context::from_waker(Waker::noop())).is_ready());
         drop(port);
         assert_eq!(take(&board), [(1, Notice::Ended)], "the end is told once");
+    }
+
+    #[test]
+    fn whoever_leaves_hears_to_the_end_and_whoever_is_cut_is_an_error() {
+        let (board, mut port, lane) = pair(1);
+        lane.leave();
+        assert!(!lane.say("more".into()));
+        assert_eq!(read(&mut port), Poll::Ready(Arrival::End));
+        assert_eq!(write(&mut port, &["last"]), Poll::Ready(true));
+        drop(port);
+        assert_eq!(take(&board), [(1, Notice::Frame("last".into())), (1, Notice::Ended)]);
+
+        let (board, mut port, lane) = pair(2);
+        assert_eq!(write(&mut port, &["unheard"]), Poll::Ready(true));
+        lane.cut();
+        let end = port.poll_read(&mut Context::from_waker(Waker::noop()), &mut []);
+        assert!(matches!(end, Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionReset));
+        assert_eq!(write(&mut port, &["too late"]), Poll::Ready(false));
+        drop(port);
+        assert_eq!(take(&board), [(2, Notice::Frame("unheard".into())), (2, Notice::Ended)]);
     }
 
     #[test]

@@ -109,6 +109,9 @@ impl Memory {
                 world.scratch.clear();
                 let mut each = |heard: crate::client::Heard<'_>| notes.extend(Note::of(&heard));
                 let understood = seat.talk.hear(frame, &mut world.scratch, &mut each);
+                if understood.is_err() {
+                    notes.push(Note::Nonsense);
+                }
                 // Receipts and answers to heartbeats. A session that is gone needs none.
                 if !world.scratch.is_empty() {
                     let _ = seat.lane.say(Bytes::copy_from_slice(&world.scratch));
@@ -187,7 +190,7 @@ impl World for Lanes {
         };
         self.connections = self.connections.wrapping_add(1);
         let connection = self.connections;
-        let (port, lane) = connect(&self.board, number(connection, session));
+        let (port, lane) = connect(&self.board, number(connection, session), dialect.get().takes_binary());
         if self.host.admit(dialect, Box::new(move || Ok(Box::new(port)))) {
             // Numbers of an installation must be fresh, in every run on the same data: the time is.
             let first = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_micros());
@@ -220,29 +223,20 @@ impl World for Lanes {
         }
     }
 
+    fn leave(&mut self, session: u32) {
+        if let Some(seat) = self.seat(session) {
+            seat.lane.leave();
+        }
+    }
+
+    /// What the session has said stands on the board, before its end.
+    fn cut(&mut self, session: u32) {
+        if let Some(seat) = self.seat(session) {
+            seat.lane.cut();
+        }
+    }
+
     fn at(&mut self, due_us: u64, token: u64) {
         self.timers.at(due_us, token);
-    }
-}
-
-impl World for Memory {
-    fn now_us(&self) -> u64 {
-        self.world.now_us
-    }
-
-    fn connect(&mut self, session: u32, place: usize) {
-        self.world.connect(session, place);
-    }
-
-    fn say(&mut self, session: u32, say: &Say<'_>) -> Result<u64, Unsaid> {
-        self.world.say(session, say)
-    }
-
-    fn disconnect(&mut self, session: u32) {
-        self.world.disconnect(session);
-    }
-
-    fn at(&mut self, due_us: u64, token: u64) {
-        self.world.at(due_us, token);
     }
 }

@@ -1,6 +1,6 @@
 //! Proof of delivery: what was sent, how it was answered, and what arrived where. Owns: [`Ledger`], and what counts as
-//! lost, duplicated, delivered again, out of order, a ghost. Never: knows a socket or a clock, and never grows with the number of
-//! messages: only with streams, receivers and gaps (about 60 bytes for a stream and a receiver).
+//! lost, torn, duplicated, delivered again, out of order, a ghost. Never: knows a socket or a clock, and never grows with the number of
+//! messages: only with streams, receivers and gaps (about 80 bytes for a stream and a receiver).
 //!
 //! A *stream* is one sender's messages into one conversation, counted from 0. A *circle* is a group: its streams have the
 //! same receivers, its members.
@@ -10,18 +10,27 @@
 //! | what happened | counted as |
 //! | --- | --- |
 //! | acknowledged, and a receiver never got it | lost |
-//! | it came twice on one connection of a receiver | duplicated |
+//! | never answered, and one member of the group got it, another never | torn |
+//! | it came twice on one connection of a receiver | duplicated; redelivered, where the dialect may send it again there |
 //! | it came on an earlier connection, and once more on a later one | redelivered: at least once is the promise there |
-//! | it came after a later one of its stream, on the same connection | reordered |
+//! | its first copy came after a later one of its stream, on whichever connection | reordered |
+//! | it came again after a later one of its stream on the same connection | reordered |
+//! | two members of a group saw two posts in different orders | disagreed |
 //! | refused, and yet it came | ghost |
+//! | nothing of the kind was sent | forged |
 //! | a member was away, and missed more posts than `group.catch_up` brings back | beyond catch-up |
 //! | never answered | unanswered: it may come, or not |
 
+mod lost;
+mod order;
 mod ranges;
 #[cfg(test)]
 mod tests;
 
+pub use lost::Lost;
+
 use super::report::Counts;
+use order::Order;
 use ranges::Ranges;
 
 /// One sender's messages into one conversation.
@@ -39,7 +48,7 @@ pub enum Arrival {
     First,
     /// The first copy, but after a later one.
     Late,
-    /// Another copy, on a later connection than the first.
+    /// Another copy, which the dialect allows.
     Redelivered,
     /// Another copy, on the same connection.
     Duplicate,
@@ -55,8 +64,8 @@ struct Receiver {
     /// What came on the present connection.
     now: Ranges,
     connection: u32,
-    /// What was sent before the receiver came back last: of that, some may be beyond the catch-up.
-    floor: u32,
+    /// What was sent between the last one that came and a return: of that, some may be beyond the catch-up.
+    gaps: Option<Box<Ranges>>,
 }
 
 #[derive(Debug)]
@@ -64,6 +73,10 @@ struct Stream {
     sent: u32,
     acknowledged: Ranges,
     refused: Ranges,
+    /// Never answered.
+    unanswered: Ranges,
+    /// Of those, in a group: the ones that a member got. So they are there, and owed to all.
+    known: Ranges,
     receivers: Vec<Receiver>,
     /// The group, and who of its members writes this stream and gets nothing of it.
     circle: Option<(CircleId, u32)>,
@@ -73,12 +86,18 @@ impl Stream {
     fn is_owed(&self, receiver: usize) -> bool {
         self.circle.is_none_or(|(_, own)| own as usize != receiver)
     }
+
+    /// How many receivers lack one that is owed to all.
+    fn lack(&self, counter: u32) -> u64 {
+        let lacks = |(at, receiver): &(usize, &Receiver)| self.is_owed(*at) && !receiver.got.contains(counter);
+        self.receivers.iter().enumerate().filter(lacks).count() as u64
+    }
 }
 
 #[derive(Debug, Default)]
 struct Member {
-    /// Posts of others that came, and own ones that were acknowledged.
-    seen: u64,
+    /// Own posts that were answered, or never will be, since the last post of somebody else came.
+    own: u64,
     /// Posts that the rule of `group.catch_up` allows to be missing, over all returns.
     forgiven: u64,
 }
@@ -87,7 +106,7 @@ struct Member {
 struct Circle {
     streams: Vec<StreamId>,
     members: Vec<Member>,
-    sent: u64,
+    order: Order,
 }
 
 /// The book of all messages of one run.
@@ -118,8 +137,9 @@ impl Ledger {
     /// A group of so many members, numbered from 0 by the caller.
     pub fn circle(&mut self, members: u32) -> CircleId {
         let id = CircleId(index(self.circles.len()));
+        let order = Order::new(members);
         let members = (0..members).map(|_| Member::default()).collect();
-        self.circles.push(Circle { streams: Vec::new(), members, sent: 0 });
+        self.circles.push(Circle { streams: Vec::new(), members, order });
         id
     }
 
@@ -138,6 +158,8 @@ impl Ledger {
             sent: 0,
             acknowledged: Ranges::default(),
             refused: Ranges::default(),
+            unanswered: Ranges::default(),
+            known: Ranges::default(),
             receivers,
             circle,
         });
@@ -149,9 +171,6 @@ impl Ledger {
         let stream = &mut self.streams[id.0 as usize];
         let counter = stream.sent;
         stream.sent += 1;
-        if let Some((circle, _)) = stream.circle {
-            self.circles[circle.0 as usize].sent += 1;
-        }
         self.so_far.sent += 1;
         counter
     }
@@ -163,15 +182,16 @@ impl Ledger {
             return;
         }
         self.so_far.acknowledged += 1;
-        for (at, receiver) in stream.receivers.iter().enumerate() {
-            if stream.is_owed(at) && !receiver.got.contains(counter) {
-                self.outstanding += 1;
-            }
-        }
-        if let Some((circle, member)) = stream.circle
+        self.outstanding += stream.lack(counter);
+        self.posted(id);
+    }
+
+    /// A post may stand in its group's log.
+    fn posted(&mut self, id: StreamId) {
+        if let Some((circle, member)) = self.streams[id.0 as usize].circle
             && let Some(member) = self.circles[circle.0 as usize].members.get_mut(member as usize)
         {
-            member.seen += 1;
+            member.own += 1;
         }
     }
 
@@ -185,13 +205,64 @@ impl Ledger {
         }
     }
 
-    /// It will never be answered: its connection ended. It may arrive, or not.
-    pub fn unanswered(&mut self, _id: StreamId, _counter: u32) {
+    /// It will never be answered: its connection ended. It may arrive, or not; in a group at all members, or at none.
+    pub fn unanswered(&mut self, id: StreamId, counter: u32) {
         self.so_far.unanswered += 1;
+        self.open(id, counter);
     }
 
-    /// A copy arrived on the receiver's connection of that number; connections are counted up.
-    pub fn arrived(&mut self, id: StreamId, receiver: u32, connection: u32, counter: u32) -> Arrival {
+    /// The run is over, and it was not answered although its connection stayed.
+    pub fn silent(&mut self, id: StreamId, counter: u32) {
+        self.so_far.silent += 1;
+        self.open(id, counter);
+    }
+
+    fn open(&mut self, id: StreamId, counter: u32) {
+        let stream = &mut self.streams[id.0 as usize];
+        stream.unanswered.insert(counter);
+        if stream.circle.is_some() && stream.receivers.iter().any(|receiver| receiver.got.contains(counter)) {
+            self.know(id, counter);
+        }
+        self.posted(id);
+    }
+
+    /// A member got what was never answered.
+    fn know(&mut self, id: StreamId, counter: u32) {
+        let stream = &mut self.streams[id.0 as usize];
+        if stream.known.insert(counter) {
+            self.outstanding += stream.lack(counter);
+        }
+    }
+
+    /// A copy came that is none of what was sent.
+    pub fn forged(&mut self) {
+        self.so_far.forged += 1;
+    }
+
+    /// A copy came to somebody whom it was not for.
+    pub fn misdelivered(&mut self) {
+        self.so_far.misdelivered += 1;
+    }
+
+    /// A copy arrived on the receiver's connection of that number; connections are counted up. `again`: a second copy
+    /// on one connection is allowed by now.
+    pub fn arrived(&mut self, id: StreamId, receiver: u32, connection: u32, counter: u32, again: bool) -> Arrival {
+        let arrival = self.place(id, receiver, connection, counter);
+        match arrival {
+            Arrival::Unknown => self.so_far.forged += 1,
+            Arrival::Duplicate if again => {
+                self.so_far.redelivered += 1;
+                return Arrival::Redelivered;
+            }
+            Arrival::Duplicate => self.so_far.duplicated += 1,
+            Arrival::Redelivered => self.so_far.redelivered += 1,
+            Arrival::First | Arrival::Late => self.first(id, receiver, counter, arrival),
+        }
+        arrival
+    }
+
+    /// Enters a copy, and tells which one it is.
+    fn place(&mut self, id: StreamId, receiver: u32, connection: u32, counter: u32) -> Arrival {
         let Some(stream) = self.streams.get_mut(id.0 as usize) else { return Arrival::Unknown };
         if counter >= stream.sent || !stream.is_owed(receiver as usize) {
             return Arrival::Unknown;
@@ -201,46 +272,64 @@ impl Ledger {
             to.connection = connection;
             to.now = Ranges::default();
         }
-        let late = counter < to.now.end();
+        let (late_here, late) = (counter < to.now.end(), counter < to.got.end());
         if !to.now.insert(counter) {
-            self.so_far.duplicated += 1;
             return Arrival::Duplicate;
         }
-        if late {
-            self.so_far.reordered += 1;
-        }
         if !to.got.insert(counter) {
-            self.so_far.redelivered += 1;
+            self.so_far.reordered += u64::from(late_here);
             return Arrival::Redelivered;
         }
+        self.so_far.reordered += u64::from(late);
+        if late { Arrival::Late } else { Arrival::First }
+    }
+
+    /// What follows from a first copy.
+    fn first(&mut self, id: StreamId, receiver: u32, counter: u32, arrival: Arrival) {
+        let stream = &self.streams[id.0 as usize];
         self.so_far.delivered += 1;
         if stream.refused.contains(counter) {
             self.so_far.ghosts += 1;
         }
-        if stream.acknowledged.contains(counter) {
+        if stream.acknowledged.contains(counter) || stream.known.contains(counter) {
             self.outstanding -= 1;
         }
-        if let Some((circle, _)) = stream.circle {
-            self.circles[circle.0 as usize].members[receiver as usize].seen += 1;
+        let Some((circle, _)) = stream.circle else { return };
+        if stream.unanswered.contains(counter) {
+            self.know(id, counter);
         }
-        if late { Arrival::Late } else { Arrival::First }
+        let circle = &mut self.circles[circle.0 as usize];
+        circle.members[receiver as usize].own = 0;
+        if arrival == Arrival::First {
+            self.so_far.disagreed += circle.order.sees(receiver, id.0, counter);
+        }
     }
 
-    /// A member is logged in again after it was away: of what was sent meanwhile it gets the newest `catch_up`.
+    /// A member is logged in again after it was away. Of what the group's log has behind the last post that it got, it gets the
+    /// newest `catch_up`; so of what was sent behind that, as many as are beyond it may be missing, and nothing else.
     pub fn returned(&mut self, circle: CircleId, member: u32) {
         let Some(catch_up) = self.catch_up else { return };
         let circle = &mut self.circles[circle.0 as usize];
         let Some(who) = circle.members.get_mut(member as usize) else { return };
-        let missed = circle.sent.saturating_sub(who.seen + who.forgiven);
-        who.forgiven += missed.saturating_sub(u64::from(catch_up));
+        // Its own posts behind that take room in the log, too.
+        let mut missed = who.own;
         for id in &circle.streams {
             let stream = &mut self.streams[id.0 as usize];
-            stream.receivers[member as usize].floor = stream.sent;
+            if !stream.is_owed(member as usize) {
+                continue;
+            }
+            let sent = stream.sent;
+            let to = &mut stream.receivers[member as usize];
+            let from = to.got.end();
+            if from < sent {
+                missed += u64::from(sent - from) - stream.refused.count(from, sent);
+                to.gaps.get_or_insert_default().extend(from, sent);
+            }
         }
+        who.forgiven += missed.saturating_sub(u64::from(catch_up));
     }
 
-    /// Copies that acknowledged messages owe their receivers and that have not come, those beyond the catch-up
-    /// included.
+    /// Copies that are owed to receivers and that have not come, those beyond the catch-up included.
     #[must_use]
     pub fn outstanding(&self) -> u64 {
         self.outstanding
@@ -252,30 +341,37 @@ impl Ledger {
         &self.so_far
     }
 
+    /// Missing posts that the catch-up may explain, for each member of each group: acknowledged ones, and others.
+    fn excusable(&self) -> Vec<Vec<(u64, u64)>> {
+        let mut all: Vec<_> = self.circles.iter().map(|circle| vec![(0, 0); circle.members.len()]).collect();
+        for stream in &self.streams {
+            let Some((circle, _)) = stream.circle else { continue };
+            for (at, receiver) in stream.receivers.iter().enumerate().filter(|(at, _)| stream.is_owed(*at)) {
+                let of = &mut all[circle.0 as usize][at];
+                of.0 += stream.acknowledged.without(&receiver.got, receiver.gaps.as_deref()).0;
+                of.1 += stream.known.without(&receiver.got, receiver.gaps.as_deref()).0;
+            }
+        }
+        all
+    }
+
     /// The counts as they are now. What has not come is lost; so ask when nothing is on its way any more.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = self.so_far.clone();
-        // Missing posts that the catch-up may explain, for each member of each group.
-        let mut excusable: Vec<Vec<u64>> = self.circles.iter().map(|circle| vec![0; circle.members.len()]).collect();
         for stream in &self.streams {
-            for (at, receiver) in stream.receivers.iter().enumerate() {
-                if !stream.is_owed(at) {
-                    continue;
-                }
-                let (below, above) = stream.acknowledged.without(&receiver.got, receiver.floor);
-                counts.lost += above;
-                match stream.circle {
-                    Some((circle, _)) => excusable[circle.0 as usize][at] += below,
-                    None => counts.lost += below,
-                }
+            for (_, receiver) in stream.receivers.iter().enumerate().filter(|(at, _)| stream.is_owed(*at)) {
+                counts.lost += stream.acknowledged.without(&receiver.got, receiver.gaps.as_deref()).1;
+                counts.torn += stream.known.without(&receiver.got, receiver.gaps.as_deref()).1;
             }
         }
-        for (circle, missing) in self.circles.iter().zip(excusable) {
-            for (member, missing) in circle.members.iter().zip(missing) {
-                let beyond = missing.min(member.forgiven);
-                counts.beyond_catch_up += beyond;
-                counts.lost += missing - beyond;
+        for (circle, missing) in self.circles.iter().zip(self.excusable()) {
+            for (member, (lost, torn)) in circle.members.iter().zip(missing) {
+                let beyond = lost.min(member.forgiven);
+                let beyond_too = torn.min(member.forgiven - beyond);
+                counts.beyond_catch_up += beyond + beyond_too;
+                counts.lost += lost - beyond;
+                counts.torn += torn - beyond_too;
             }
         }
         counts

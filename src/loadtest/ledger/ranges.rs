@@ -56,12 +56,33 @@ impl Ranges {
         self.0.iter().map(|range| u64::from(range.1 - range.0)).sum()
     }
 
-    /// How many of `self` are not in `other`: those below `floor`, and the rest.
-    pub(super) fn without(&self, other: &Self, floor: u32) -> (u64, u64) {
-        let (mut below, mut above) = (0, 0);
+    /// Adds all from `from` up to `to`, which is not added itself, to a set that has nothing behind `to`.
+    pub(super) fn extend(&mut self, from: u32, to: u32) {
+        let mut from = from;
+        while self.0.last().is_some_and(|last| last.1 >= from) {
+            if let Some(last) = self.0.pop() {
+                from = from.min(last.0);
+            }
+        }
+        if from < to {
+            self.0.push((from, to));
+        }
+    }
+
+    /// How many of `from..to` there are.
+    pub(super) fn count(&self, from: u32, to: u32) -> u64 {
+        let first = self.0.partition_point(|range| range.1 <= from);
+        let within = self.0[first..].iter().take_while(|range| range.0 < to);
+        within.map(|range| u64::from(range.1.min(to) - range.0.max(from))).sum()
+    }
+
+    /// How many of `self` are not in `other`: those that are in `within`, and the rest.
+    pub(super) fn without(&self, other: &Self, within: Option<&Self>) -> (u64, u64) {
+        let (mut inside, mut outside) = (0, 0);
         let mut count = |from: u32, to: u32| {
-            below += u64::from(to.min(floor).saturating_sub(from));
-            above += u64::from(to.saturating_sub(from.max(floor)));
+            let found = within.map_or(0, |within| within.count(from, to));
+            inside += found;
+            outside += u64::from(to - from) - found;
         };
         let mut others = other.0.iter().peekable();
         for &(start, end) in &self.0 {
@@ -80,7 +101,7 @@ impl Ranges {
                 }
             }
         }
-        (below, above)
+        (inside, outside)
     }
 }
 
@@ -110,10 +131,21 @@ mod tests {
             assert_eq!(set.end(), model.last().map_or(0, |last| last + 1));
             let touching = set.0.windows(2).any(|pair| pair[0].1 >= pair[1].0);
             assert!(!touching, "{set:?}");
-            let floor = random.u32(0..=bound);
+            let (mut within, mut end) = (Ranges::default(), 0);
+            let mut within_model = BTreeSet::new();
+            for _ in 0..3 {
+                // Each reaches further than the one before, as gaps do.
+                let from = random.u32(0..=bound);
+                end = random.u32(end.max(from)..=bound.max(end));
+                within.extend(from, end);
+                within_model.extend(from..end);
+            }
+            assert_eq!(within.len(), within_model.len() as u64, "{within:?}");
             let missing: Vec<u32> = model.difference(&other_model).copied().collect();
-            let below = missing.iter().filter(|counter| **counter < floor).count() as u64;
-            assert_eq!(set.without(&other, floor), (below, missing.len() as u64 - below), "{set:?} {other:?} {floor}");
+            let inside = missing.iter().filter(|counter| within_model.contains(counter)).count() as u64;
+            let found = set.without(&other, Some(&within));
+            assert_eq!(found, (inside, missing.len() as u64 - inside), "{set:?} {other:?} {within:?}");
+            assert_eq!(set.without(&other, None), (0, missing.len() as u64));
         }
     }
 

@@ -2,6 +2,7 @@
 //! touches a socket or a file; addresses are still names here.
 
 mod address;
+mod contradictions;
 mod measures;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,6 @@ pub use address::Place;
 pub use measures::{bytes, time};
 
 use super::options::{Baseline, Dialect, Link, Loadtest, Scenario};
-use super::stamp::Stamp;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,8 +90,12 @@ pub struct Plan {
     pub ramp: Duration,
     /// Bytes of one text or one file.
     pub size: u64,
-    /// Groups that the sessions are dealt over.
+    /// Groups that the sessions are dealt over, or that each of them joins.
     pub groups: usize,
+    /// Of idle and login: everybody is a member of a group before the run.
+    pub members: bool,
+    /// Of login: each on a connection of its own.
+    pub reconnect: bool,
     /// Of all choices.
     pub seed: u64,
     /// How often the server is killed.
@@ -104,14 +108,10 @@ pub struct Plan {
     pub ca: Option<PathBuf>,
 }
 
-/// Sessions of the scenario `file`, at the most.
+/// Sessions that nobody asked for.
+const SESSIONS: usize = 1000;
+/// The same of the scenario `file`.
 const FILE_SESSIONS: usize = 16;
-/// Texts that `framed` surely takes in a group (docs/framed.md).
-const FRAMED_BYTES: u64 = 1400;
-/// What the server takes unless `message.max_bytes` says otherwise.
-const TEXT_BYTES: u64 = 32_768;
-/// More on their way from one sender than this measure nothing but the buffers between.
-const MAX_OUTSTANDING: usize = 4096;
 /// Open files besides the sessions' sockets: standard streams, timers, reports, registering, transfers.
 pub const OTHER_FILES: u64 = 96;
 
@@ -155,13 +155,15 @@ impl Plan {
             scenario,
             against,
             voices,
-            // Each of these moves all it can: more of them measure nothing but each other.
-            sessions: if scenario == Scenario::File { options.sessions.min(FILE_SESSIONS) } else { options.sessions },
+            // Each of these moves all it can: many of them measure nothing but each other.
+            sessions: options.sessions.unwrap_or(if scenario == Scenario::File { FILE_SESSIONS } else { SESSIONS }),
             pace,
             duration,
             ramp,
             size,
             groups: options.groups,
+            members: options.members,
+            reconnect: options.reconnect,
             seed: options.seed,
             chaos,
             accounts: options.accounts.clone(),
@@ -172,114 +174,13 @@ impl Plan {
         if wrong.is_empty() { Ok(plan) } else { Err(wrong) }
     }
 
-    fn contradictions(&self, options: &Loadtest, wrong: &mut Vec<String>) {
-        let scenario = self.name();
-        let mut check = |is_fine: bool, line: String| {
-            if !is_fine {
-                wrong.push(line);
-            }
-        };
-        check(self.sessions > 0, "--sessions must be at least 1".into());
-        if options.duration.trim() != "" {
-            check(!self.duration.is_zero(), "--duration must be longer than nothing".into());
-        }
-        if let Pace::Open(rate) = self.pace {
-            check(
-                rate.is_finite() && rate > 0.0 && rate <= 1e7,
-                format!("--rate {rate} must be above 0, and at most 10000000"),
-            );
-            check(
-                options.outstanding == 1,
-                "--outstanding is for closed loops: leave it out, or leave --rate out".into(),
-            );
-        }
-        let fits = (1..=MAX_OUTSTANDING).contains(&options.outstanding);
-        check(fits, format!("--outstanding must be from 1 to {MAX_OUTSTANDING}"));
-        let many = self.groups > 0;
-        check(many, "--groups must be at least 1".into());
-        check(
-            self.groups == 1 || matches!(self.scenario, Scenario::Group | Scenario::Mixed),
-            format!("--groups is not for {scenario}: there are no groups in it"),
-        );
-        match self.scenario {
-            Scenario::Private | Scenario::Offline | Scenario::File => {
-                let even = self.sessions.is_multiple_of(2);
-                check(even, format!("{scenario}: --sessions must be even, since they are pairs"));
-            }
-            Scenario::Group => {
-                let least = self.groups.saturating_mul(2);
-                check(
-                    self.sessions >= least,
-                    format!("group: {} groups need at least {least} --sessions, two members each", self.groups),
-                );
-            }
-            Scenario::Presence | Scenario::Mixed => {
-                check(self.sessions >= 4, format!("{scenario}: needs at least 4 --sessions"));
-            }
-            Scenario::Idle | Scenario::Login => {}
-        }
-        if matches!(self.scenario, Scenario::Idle | Scenario::Login | Scenario::File) {
-            check(self.is_closed(), format!("--rate is not for {scenario}: it sends no messages"));
-        }
-        if matches!(self.scenario, Scenario::Login | Scenario::File) {
-            check(self.chaos.is_none(), format!("--chaos is not for {scenario}"));
-        }
-        if self.scenario == Scenario::Offline {
-            check(self.is_closed(), "--rate is not for offline: it measures how fast can be stored".into());
-            let keeps = self.voices.iter().all(|voice| voice.speech != Speech::Plain);
-            let keeps = keeps || options.set.iter().any(|set| set.key == "plain.store_offline" && set.value == "true");
-            check(
-                keeps,
-                "offline: plain refuses messages to those who are away; speak binary or framed, or \
-                 --set plain.store_offline=true"
-                    .into(),
-            );
-        }
-        if self.scenario == Scenario::File {
-            let bare =
-                self.voices.iter().all(|voice| *voice == Voice { speech: Speech::Plain, web: false, tls: false });
-            check(bare, "file: only plain over tcp is spoken here; leave --dialect, --link and --tls out".into());
-        } else {
-            let least = Stamp::MIN_BYTES as u64;
-            check(
-                self.size >= least,
-                format!(
-                    "--size {}: a text holds who wrote it, its number and its time, at least {least} bytes",
-                    self.size
-                ),
-            );
-            check(self.size <= TEXT_BYTES, format!("--size {}: a text has at most {TEXT_BYTES} bytes", self.size));
-            let framed = self.voices.iter().any(|voice| voice.speech == Speech::Framed);
-            check(
-                !framed || self.size <= FRAMED_BYTES,
-                format!("--size {}: framed surely takes texts of up to {FRAMED_BYTES} bytes only", self.size),
-            );
-        }
-        if !self.baselines.is_empty() {
-            let fits = matches!(self.scenario, Scenario::Private | Scenario::Group);
-            check(fits, format!("--baseline is for private and group: a bare relay knows nothing of {scenario}"));
-            check(self.against != Against::InProcess, "--baseline is not for --in-process: a relay has sockets".into());
-            check(self.chaos.is_none(), "--baseline and --chaos: a relay stores nothing that would survive".into());
-        }
-        if let Some(every) = self.chaos {
-            check(
-                every >= Duration::from_secs(1),
-                "--chaos restart=TIME: at least 1s, a server must have time to start".into(),
-            );
-        }
-        check(self.ca.is_none() || options.tls, "--ca is for --tls".into());
-        check(
-            !options.tls || self.against != Against::InProcess,
-            "--tls is not for --in-process: there is nothing between the two".into(),
-        );
-    }
-
     /// The scenario's name, as it is written on the command line.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.scenario {
             Scenario::Idle => "idle",
             Scenario::Login => "login",
+            Scenario::Join => "join",
             Scenario::Private => "private",
             Scenario::Offline => "offline",
             Scenario::Group => "group",

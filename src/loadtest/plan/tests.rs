@@ -29,6 +29,14 @@ fn what_is_asked_is_understood() {
     let voices: Vec<String> = plan.voices.iter().map(ToString::to_string).collect();
     assert_eq!(voices, ["binary+tcp", "binary+ws", "plain+tcp", "plain+ws"]);
     assert_eq!(check("file --self --size 1GiB --sessions 2").unwrap().size, 1 << 30);
+    let sessions = |words: &str| check(words).unwrap().sessions;
+    assert_eq!(
+        [sessions("idle --self"), sessions("file --self"), sessions("file --self --sessions 200")],
+        [1000, 16, 200]
+    );
+    assert!(check("file --self --baseline splice,copy").is_ok() && check("group --self --baseline durable").is_ok());
+    assert!(check("login --self --dialect framed --reconnect").is_ok());
+    assert_eq!(check("idle --self --members --groups 3").unwrap().groups, 3);
 }
 
 #[test]
@@ -65,7 +73,17 @@ fn every_contradiction_is_told_with_its_option() {
         ("group --self --groups 10 --sessions 19", "20 --sessions"),
         ("group --self --groups 0", "--groups"),
         ("idle --self --rate 5", "--rate is not for idle"),
-        ("idle --self --baseline relay", "--baseline"),
+        ("idle --self --baseline relay", "this is idle"),
+        ("file --self --baseline relay", "splice and copy for file"),
+        ("private --self --baseline splice", "this is private"),
+        ("file --self --sessions 1000", "at most 256"),
+        ("mixed --self --outstanding 2", "--outstanding is for private"),
+        ("group --self --members", "--members is for idle and login"),
+        ("idle --self --groups 2", "--groups is not for idle"),
+        ("join --self --groups 9 --sessions 8", "--groups 9"),
+        ("join --self --rate 5", "--rate is not for join"),
+        ("private --self --reconnect", "--reconnect is for login"),
+        ("login --self --dialect plain,framed", "--reconnect"),
         ("private --self --baseline relay --chaos restart=5s", "--chaos"),
         ("private --self --chaos restart=10ms", "at least 1s"),
         ("private --self --chaos explode", "restart=TIME"),

@@ -5,7 +5,7 @@ use super::figures::{self, bytes, change, count, rate, time, times};
 use super::metric::{Kind, Metric, baselines};
 use super::table::{Table, wrap};
 use super::verdict::Verdict;
-use super::{LATENCIES, Phase, Report, Tick, json};
+use super::{Counts, LATENCIES, Phase, Report, Tick, json};
 use crate::announce;
 use crate::exit::{Exit, Failure};
 use std::path::Path;
@@ -117,16 +117,27 @@ fn incidents(report: &Report) -> String {
 
 /// Names of the figures, in the table's order.
 fn compared() -> Vec<String> {
-    let mut names = vec!["rate".to_owned(), "rate.delivered".into(), "rate.logins".into(), "rate.file".into()];
+    let mut names =
+        vec!["rate".to_owned(), "rate.delivered".into(), "rate.logins".into(), "rate.joins".into(), "rate.file".into()];
     for of in LATENCIES {
         names.extend(["p50", "p99", "p99.9", "max"].map(|part| format!("{of}.{part}")));
     }
-    names.extend(["server_cpu_us", "server_cpu_us.delivery", "bytes_per_session", "server_kib"].map(String::from));
+    names.extend(
+        ["server_cpu_us", "server_cpu_us.delivery", "server_cpu_us.gib", "bytes_per_session", "server_kib"]
+            .map(String::from),
+    );
     for relay in baselines() {
-        names.extend(["", ".server_cpu_us.delivery", ".p99", ".rate"].map(|of| format!("ratio.{relay}{of}")));
+        names.extend(
+            ["", ".server_cpu_us.delivery", ".server_cpu_us.gib", ".p99", ".rate"]
+                .map(|of| format!("ratio.{relay}{of}")),
+        );
     }
     names.extend(
-        ["lost", "duplicated", "reordered", "ghosts", "redelivered", "refused", "unanswered", "errors"]
+        Counts::default()
+            .faults()
+            .map(|(name, ..)| name)
+            .into_iter()
+            .chain(["redelivered", "refused", "unanswered", "errors"])
             .map(String::from),
     );
     names

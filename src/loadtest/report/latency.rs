@@ -2,7 +2,7 @@
 
 use super::Latency;
 use hdrhistogram::Histogram;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Shortest time that is told apart, in microseconds. What took less counts as this.
 pub const LOW_US: u64 = 1;
@@ -10,8 +10,6 @@ pub const LOW_US: u64 = 1;
 pub const HIGH_US: u64 = 600_000_000;
 /// Significant digits: a time is told to one part in a thousand.
 const DIGITS: u8 = 3;
-/// Most values that [`Recorder::record_closed`] adds for one that was late.
-const MOST_ADDED: u64 = 100_000;
 /// Most points of a curve.
 const MOST_POINTS: usize = 200;
 /// Points of a curve before each halving of the distance to 100 %.
@@ -46,25 +44,6 @@ impl Recorder {
     /// Records a time.
     pub fn record(&mut self, took: Duration) {
         self.record_us(micros(took));
-    }
-
-    /// Records the time from when something was due to when it was done. That is how an open loop is measured: what
-    /// could not be sent in time counts from when it should have been sent, so nothing needs to be corrected later.
-    pub fn record_due(&mut self, due: Instant, done: Instant) {
-        self.record(done.saturating_duration_since(due));
-    }
-
-    /// Records a time of a closed loop in which a request was expected every `interval`: a late answer held back the
-    /// requests behind it, so the times that those would have had are added (`took - interval`, `took - 2 interval`,
-    /// … as `HdrHistogram` does), at most 100,000 of them. Without an interval nothing is added.
-    pub fn record_closed(&mut self, took: Duration, interval: Duration) {
-        let us = micros(took).clamp(LOW_US, HIGH_US);
-        let interval = match micros(interval) {
-            0 => 0,
-            some => some.max(us / MOST_ADDED + 1),
-        };
-        // Within the bounds it does not fail.
-        let _ = self.histogram.record_correct(us, interval);
     }
 
     /// Adds all that another recorded.
@@ -149,9 +128,9 @@ fn micros(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{HIGH_US, MOST_ADDED, MOST_POINTS, Recorder};
+    use super::{HIGH_US, MOST_POINTS, Recorder};
     use crate::loadtest::report::Latency;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     fn near(found: f64, wanted: f64) {
         assert!((found / wanted - 1.0).abs() <= 0.001, "{found} instead of {wanted}");
@@ -186,32 +165,6 @@ mod tests {
         let found = recorder.latency();
         assert_eq!((found.count, found.min_us, found.max_us, found.p999_us), (2, 1.0, HIGH_US as f64, HIGH_US as f64));
         assert!(found.mean_us <= HIGH_US as f64);
-    }
-
-    #[test]
-    fn an_open_loop_counts_from_when_it_was_due() {
-        let mut recorder = Recorder::new();
-        let due = Instant::now();
-        recorder.record_due(due, due + Duration::from_millis(7));
-        // Done before it was due: a rounding of clocks, not a negative time.
-        recorder.record_due(due + Duration::from_millis(1), due);
-        let found = recorder.latency();
-        near(found.max_us, 7_000.0);
-        assert_eq!(found.min_us, 1.0);
-    }
-
-    #[test]
-    fn a_closed_loop_adds_what_a_late_answer_held_back() {
-        let mut recorder = Recorder::new();
-        recorder.record_closed(Duration::from_millis(10), Duration::from_millis(1));
-        assert_eq!(recorder.count(), 10);
-        near(recorder.quantile_us(0.5), 5_000.0);
-        recorder.reset();
-        recorder.record_closed(Duration::from_millis(10), Duration::ZERO);
-        assert_eq!(recorder.count(), 1);
-        recorder.reset();
-        recorder.record_closed(Duration::from_secs(600), Duration::from_micros(1));
-        assert!((1_000..=MOST_ADDED + 1).contains(&recorder.count()), "{}", recorder.count());
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! A figure of a report by its name: `p99`, `login.p50`, `lost`, `ratio.relay`. Owns: the names, and where each figure
 //! stands. Never: judges it.
 
+mod counted;
+
 use super::{Baseline, LATENCIES, Latency, Rates, Report, Usage};
 use crate::loadtest::options;
 use clap::ValueEnum;
+use counted::COUNTS;
+pub use counted::Counted;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -22,10 +26,7 @@ pub enum Metric {
     /// Something a second; of files, bytes a second.
     Rate(Rated),
     /// The server's CPU in microseconds.
-    Cpu {
-        /// For each delivered copy; else for each acknowledged message.
-        delivery: bool,
-    },
+    Cpu(Each),
     /// The server's growth for each session while they logged in, in bytes.
     BytesPerSession,
     /// The server's resident memory at the end of the run, in bytes.
@@ -37,6 +38,17 @@ pub enum Metric {
         /// The figure: a latency, a rate or CPU.
         of: Box<Metric>,
     },
+}
+
+/// What CPU is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Each {
+    /// Acknowledged messages, or what a scenario does that sends none.
+    Message,
+    /// Delivered copies.
+    Delivery,
+    /// GiB of files.
+    Gib,
 }
 
 /// A part of a distribution of times.
@@ -58,21 +70,6 @@ pub enum Part {
     Mean,
 }
 
-/// A count, by the name of its field in [`super::Counts`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Counted {
-    Lost,
-    Duplicated,
-    Redelivered,
-    Reordered,
-    Ghosts,
-    BeyondCatchUp,
-    Refused,
-    Unanswered,
-    Errors,
-}
-
 /// A rate, by the name of its field in [`Rates`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -81,6 +78,7 @@ pub enum Rated {
     Sent,
     Delivered,
     Logins,
+    Joins,
     FileBytes,
 }
 
@@ -110,23 +108,12 @@ const PARTS: [(&str, Part); 8] = [
     ("min", Part::Min),
 ];
 
-const COUNTS: [(&str, Counted); 9] = [
-    ("lost", Counted::Lost),
-    ("duplicated", Counted::Duplicated),
-    ("redelivered", Counted::Redelivered),
-    ("reordered", Counted::Reordered),
-    ("ghosts", Counted::Ghosts),
-    ("beyond_catch_up", Counted::BeyondCatchUp),
-    ("refused", Counted::Refused),
-    ("unanswered", Counted::Unanswered),
-    ("errors", Counted::Errors),
-];
-
-const RATES: [(&str, Rated); 5] = [
+const RATES: [(&str, Rated); 6] = [
     ("rate", Rated::Acknowledged),
     ("rate.sent", Rated::Sent),
     ("rate.delivered", Rated::Delivered),
     ("rate.logins", Rated::Logins),
+    ("rate.joins", Rated::Joins),
     ("rate.file", Rated::FileBytes),
 ];
 
@@ -159,13 +146,14 @@ impl Metric {
         if let Some(ratio) = name.strip_prefix("ratio.") {
             let (baseline, of) = ratio.split_once('.').unwrap_or((ratio, "server_cpu_us"));
             let of = Self::parse(of)?;
-            let compares = matches!(of, Self::Latency { .. } | Self::Rate(_) | Self::Cpu { .. });
+            let compares = matches!(of, Self::Latency { .. } | Self::Rate(_) | Self::Cpu(_));
             let baseline = baselines().find(|relay| relay == baseline)?;
             return compares.then(|| Self::Ratio { baseline, of: Box::new(of) });
         }
         match name {
-            "server_cpu_us" => return Some(Self::Cpu { delivery: false }),
-            "server_cpu_us.delivery" => return Some(Self::Cpu { delivery: true }),
+            "server_cpu_us" => return Some(Self::Cpu(Each::Message)),
+            "server_cpu_us.delivery" => return Some(Self::Cpu(Each::Delivery)),
+            "server_cpu_us.gib" => return Some(Self::Cpu(Each::Gib)),
             "bytes_per_session" => return Some(Self::BytesPerSession),
             "server_kib" => return Some(Self::ServerMemory),
             _ => {}
@@ -185,7 +173,7 @@ impl Metric {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Latency { .. } | Self::Cpu { .. } => Kind::Time,
+            Self::Latency { .. } | Self::Cpu(_) => Kind::Time,
             Self::Count(_) => Kind::Count,
             Self::Rate(Rated::FileBytes) | Self::BytesPerSession | Self::ServerMemory => Kind::Bytes,
             Self::Rate(_) => Kind::Rate,
@@ -235,10 +223,14 @@ impl Metric {
                 side.latencies.get(*of).filter(|latency| latency.count > 0).map(|latency| part.of(latency))
             }
             Self::Rate(rated) => Some(rated.of(side.rates)),
-            Self::Cpu { delivery } => {
+            Self::Cpu(each) => {
                 let usage = side.server?;
-                let us = if *delivery { usage.us_per_delivery } else { usage.us_per_message };
-                // Nothing was sent, or nothing delivered.
+                let us = match each {
+                    Each::Message => usage.us_per_message,
+                    Each::Delivery => usage.us_per_delivery,
+                    Each::Gib => usage.us_per_gib,
+                };
+                // Nothing of the kind was done.
                 (us > 0.0).then_some(us)
             }
             _ => None,
@@ -249,13 +241,7 @@ impl Metric {
     #[must_use]
     pub fn share(&self, report: &Report) -> Option<f64> {
         let Self::Count(counted) = self else { return None };
-        let counts = &report.counts;
-        let of = match counted {
-            Counted::Refused | Counted::Unanswered | Counted::Errors => counts.sent,
-            Counted::Lost => counts.delivered + counts.lost,
-            _ => counts.delivered,
-        };
-        (of > 0).then(|| counted.value(report) as f64 / of as f64)
+        counted.share(report)
     }
 
     /// Why a run has no such figure, for who asked for it.
@@ -275,10 +261,10 @@ impl Metric {
                     format!("the run has no times of `{of}`; it has {}", there.join(", "))
                 }
             }
-            Self::Cpu { .. } if report.cpu.server.is_none() => {
+            Self::Cpu(_) if report.cpu.server.is_none() => {
                 "the server's CPU is not known: it runs elsewhere, or in this process".into()
             }
-            Self::Cpu { .. } => "there is nothing to divide the server's CPU by".into(),
+            Self::Cpu(_) => "there is nothing to divide the server's CPU by".into(),
             Self::BytesPerSession | Self::ServerMemory => "the server's memory is not known: it runs elsewhere".into(),
             Self::Ratio { baseline, .. } if !report.baselines.contains_key(baseline) => {
                 format!("the run has no such relay: add --baseline {baseline}")
@@ -318,23 +304,6 @@ impl Part {
     }
 }
 
-impl Counted {
-    fn value(self, report: &Report) -> u64 {
-        let counts = &report.counts;
-        match self {
-            Self::Lost => counts.lost,
-            Self::Duplicated => counts.duplicated,
-            Self::Redelivered => counts.redelivered,
-            Self::Reordered => counts.reordered,
-            Self::Ghosts => counts.ghosts,
-            Self::BeyondCatchUp => counts.beyond_catch_up,
-            Self::Refused => counts.refused,
-            Self::Unanswered => counts.unanswered,
-            Self::Errors => counts.errors.values().sum(),
-        }
-    }
-}
-
 impl Rated {
     fn of(self, rates: &Rates) -> f64 {
         match self {
@@ -342,6 +311,7 @@ impl Rated {
             Self::Sent => rates.sent,
             Self::Delivered => rates.delivered,
             Self::Logins => rates.logins,
+            Self::Joins => rates.joins,
             Self::FileBytes => rates.file_bytes,
         }
     }
@@ -353,8 +323,9 @@ impl fmt::Display for Metric {
             Self::Latency { of, part } => write!(f, "{of}.{}", name_of(&PARTS, part)),
             Self::Count(counted) => f.write_str(name_of(&COUNTS, counted)),
             Self::Rate(rated) => f.write_str(name_of(&RATES, rated)),
-            Self::Cpu { delivery: false } => f.write_str("server_cpu_us"),
-            Self::Cpu { delivery: true } => f.write_str("server_cpu_us.delivery"),
+            Self::Cpu(Each::Message) => f.write_str("server_cpu_us"),
+            Self::Cpu(Each::Delivery) => f.write_str("server_cpu_us.delivery"),
+            Self::Cpu(Each::Gib) => f.write_str("server_cpu_us.gib"),
             Self::BytesPerSession => f.write_str("bytes_per_session"),
             Self::ServerMemory => f.write_str("server_kib"),
             Self::Ratio { baseline, of } => write!(f, "ratio.{baseline}.{of}"),
@@ -374,7 +345,8 @@ pub fn help() -> Vec<String> {
         format!("times of something else: OF.TIME, such as login.p99; OF is {}", names(LATENCIES.to_vec())),
         format!("counts: {}", names(COUNTS.iter().map(|count| count.0).collect())),
         format!("a second: {}", names(RATES.iter().map(|rate| rate.0).collect())),
-        "the server: server_cpu_us (for each message) server_cpu_us.delivery bytes_per_session server_kib".into(),
+        "the server: server_cpu_us (for each message, login or join) server_cpu_us.delivery server_cpu_us.gib bytes_per_session server_kib"
+            .into(),
         format!(
             "against a bare relay of --baseline: ratio.RELAY (CPU for each message) or ratio.RELAY.FIGURE, such as ratio.relay.p99; RELAY is {}",
             baselines().collect::<Vec<_>>().join(" ")

@@ -5,6 +5,7 @@
 //! latency    times into a distribution         metric     a figure by its name: p99, ratio.relay, lost
 //! screen     progress while a run lasts        threshold  --fail-if
 //! sections   a report as tables                verdict    what the counts prove
+//! counts     what became of everything
 //! summary    ... on standard output            json       the report as a file, and back
 //! page       ... as a page with plots          compare    two reports beside each other
 //! figures    numbers for people                outputs    all that happens when a run is over
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub mod compare;
+mod counts;
 pub mod figures;
 pub mod json;
 pub mod latency;
@@ -32,13 +34,14 @@ pub mod verdict;
 #[cfg(test)]
 mod samples;
 
+pub use counts::Counts;
 pub use latency::Recorder;
 pub use outputs::{Outputs, finish};
 pub use screen::{Mode, Screen};
 
 /// Everything that [`Report::latencies`] may have times of.
-pub const LATENCIES: [&str; 7] =
-    ["acknowledged", "delivered", "last_delivered", "login", "presence", "reconnect", "bystander"];
+pub const LATENCIES: [&str; 8] =
+    ["acknowledged", "delivered", "last_delivered", "login", "join", "presence", "reconnect", "bystander"];
 
 /// Grows when the JSON changes its shape.
 pub const VERSION: u32 = 1;
@@ -63,7 +66,7 @@ pub struct Report {
     /// Messages a second, in the phase `run`.
     pub rates: Rates,
     /// Latencies in the phase `run`, by what they are of: `acknowledged` (from when a message was due to be sent to its answer),
-    /// `delivered` (to its arrival at a receiver), `last_delivered` (to its arrival at a group's last member), `login`, `presence`, `reconnect`, `bystander` (private messages beside a group's).
+    /// `delivered` (to its arrival at a receiver), `last_delivered` (to its arrival at a group's last member), `login`, `join`, `presence`, `reconnect`, `bystander` (private messages beside a group's).
     pub latencies: BTreeMap<String, Latency>,
     /// CPU of both sides in the phase `run`.
     pub cpu: Cpu,
@@ -92,20 +95,34 @@ pub struct Plan {
     pub voices: Vec<String>,
     /// Simulated sessions.
     pub sessions: u64,
-    /// Messages each sender has outstanding (closed loop); 0: paced.
+    /// Messages each sender has outstanding (closed loop); 0: paced, or there are no messages.
     pub outstanding: u64,
-    /// Messages a second that were asked for (open loop); 0: closed loop.
+    /// Messages, or other things to do, a second (open loop); 0: closed loop.
     pub rate: f64,
     /// Seconds of the phase `run`.
     pub duration_s: f64,
     /// Bytes of one text.
     pub size: u64,
-    /// Groups, and members of each.
+    /// Groups.
     pub groups: u64,
     /// Members of each group.
     pub members: u64,
     /// The seed of all choices.
     pub seed: u64,
+}
+
+impl Plan {
+    /// What [`Usage::us_per_message`] is of, with its article; `None` where nothing is done that could be counted.
+    #[must_use]
+    pub fn unit(&self) -> Option<&'static str> {
+        match self.scenario.as_str() {
+            // In `presence` each login has a going before it, and seven friends who are told of both.
+            "login" | "presence" => Some("a login"),
+            "join" => Some("a join"),
+            "idle" | "file" => None,
+            _ => Some("a message"),
+        }
+    }
 }
 
 /// Where a run took place.
@@ -132,40 +149,6 @@ pub struct Phases {
     pub drain_s: f64,
 }
 
-/// What became of everything.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Messages and posts written.
-    pub sent: u64,
-    /// Of those, answered with success.
-    pub acknowledged: u64,
-    /// Answered with a refusal.
-    pub refused: u64,
-    /// Never answered: the connection ended first. Each may have been delivered, or not.
-    pub unanswered: u64,
-    /// Copies that receivers got, repeated ones not counted.
-    pub delivered: u64,
-    /// Copies that acknowledged messages owed their receivers, and that never came.
-    pub lost: u64,
-    /// Copies that came twice on one connection, or again after the client had acknowledged them.
-    pub duplicated: u64,
-    /// Copies that came again on a later connection because the server could not know that they had arrived. Every
-    /// dialect allows that (docs/dialects.md); they are not `duplicated`.
-    pub redelivered: u64,
-    /// Copies that came after a later one of the same sender in the same conversation.
-    pub reordered: u64,
-    /// Copies of messages that had been refused.
-    pub ghosts: u64,
-    /// Posts that members missed while they were away and that `group.catch_up` does not bring back: they are in the history.
-    pub beyond_catch_up: u64,
-    /// Logins that succeeded.
-    pub logins: u64,
-    /// Connections that were made again after they had broken, or by the scenario.
-    pub reconnects: u64,
-    /// What went wrong, by its text.
-    pub errors: BTreeMap<String, u64>,
-}
-
 /// Messages a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
@@ -177,6 +160,9 @@ pub struct Rates {
     pub delivered: f64,
     /// Logins.
     pub logins: f64,
+    /// Groups that somebody joined.
+    #[serde(default)]
+    pub joins: f64,
     /// Bytes of files that were received.
     pub file_bytes: f64,
 }
@@ -209,6 +195,9 @@ pub struct Latency {
 pub struct Cpu {
     /// The server's, from `/proc`; `None` where it runs elsewhere.
     pub server: Option<Usage>,
+    /// Seconds of the server's, of its threads that hash passwords (`hash-0`, …); 0 where there are none to be seen.
+    #[serde(default)]
+    pub server_hashing_s: f64,
     /// This process's. In `--in-process` runs it is both.
     pub generator: Usage,
     /// Which of the two was the limit: `server`, `generator`, `neither` (there was time left), `unknown`.
@@ -222,10 +211,14 @@ pub struct Usage {
     pub user_s: f64,
     /// Seconds in the kernel.
     pub system_s: f64,
-    /// Microseconds (user + system) for each acknowledged message.
+    /// Microseconds (user + system) for each acknowledged message; where a scenario sends none, for each of what it does
+    /// ([`Plan::unit`]), files not included.
     pub us_per_message: f64,
     /// Microseconds for each delivered copy.
     pub us_per_delivery: f64,
+    /// Microseconds for each GiB of files that arrived; 0 where none did.
+    #[serde(default)]
+    pub us_per_gib: f64,
     /// Of the busiest thread: which part of one processor it took, from 0 to 1.
     pub busiest_thread: f64,
 }
@@ -245,7 +238,7 @@ pub struct Memory {
     pub generator_kib: u64,
 }
 
-/// A bare relay in the same scenario, in the same run.
+/// A bare relay in the same scenario, in the same run: half of its time before the server, half after it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// CPU of the relay.

@@ -113,10 +113,11 @@ fn notes(report: &Report) -> String {
 }
 
 /// Key figures: those of these that the run has.
-const CARDS: [(&str, &str); 14] = [
+const CARDS: [(&str, &str); 16] = [
     ("acknowledged a second", "rate"),
     ("delivered a second", "rate.delivered"),
     ("logins a second", "rate.logins"),
+    ("joins a second", "rate.joins"),
     ("files a second", "rate.file"),
     ("delivered, p50", "delivered.p50"),
     ("delivered, p99", "delivered.p99"),
@@ -124,7 +125,8 @@ const CARDS: [(&str, &str); 14] = [
     ("bystander, p99", "bystander.p99"),
     ("presence, p99", "presence.p99"),
     ("login, p99", "login.p99"),
-    ("server's CPU a message", "server_cpu_us"),
+    ("server's CPU a message, login or join", "server_cpu_us"),
+    ("server's CPU a GiB of files", "server_cpu_us.gib"),
     ("server's CPU a delivery", "server_cpu_us.delivery"),
     ("memory a session", "bytes_per_session"),
     ("CPU against the relay's", "ratio.relay"),

@@ -16,13 +16,20 @@ fn times(seed: u64, typical_us: f64, values: u64) -> Recorder {
 }
 
 fn usage(us_per_message: f64, us_per_delivery: f64, seconds: f64, busiest_thread: f64) -> Usage {
-    Usage { user_s: seconds * 0.25, system_s: seconds * 0.75, us_per_message, us_per_delivery, busiest_thread }
+    Usage {
+        user_s: seconds * 0.25,
+        system_s: seconds * 0.75,
+        us_per_message,
+        us_per_delivery,
+        us_per_gib: 0.0,
+        busiest_thread,
+    }
 }
 
 fn relay(seed: u64, us: f64, typical_us: f64) -> Baseline {
     Baseline {
         server: usage(us, us, 9.5, 0.99),
-        rates: Rates { sent: 118_000.0, acknowledged: 118_000.0, delivered: 118_000.0, logins: 0.0, file_bytes: 0.0 },
+        rates: Rates { sent: 118_000.0, acknowledged: 118_000.0, delivered: 118_000.0, ..Rates::default() },
         latencies: ["acknowledged", "delivered"]
             .map(|of| (of.to_owned(), times(seed, typical_us, 20_000).latency()))
             .into(),
@@ -104,7 +111,7 @@ pub(super) fn private() -> Report {
             errors: [("refused: offline".into(), 3)].into(),
             ..Counts::default()
         },
-        rates: Rates { sent: 45_000.5, acknowledged: 45_000.25, delivered: 45_000.25, logins: 0.0, file_bytes: 0.0 },
+        rates: Rates { sent: 45_000.5, acknowledged: 45_000.25, delivered: 45_000.25, ..Rates::default() },
         latencies: [
             ("acknowledged".to_owned(), acknowledged),
             ("delivered".to_owned(), delivered),
@@ -114,6 +121,7 @@ pub(super) fn private() -> Report {
         cpu: Cpu {
             server: Some(usage(12.5, 12.5, 28.0, 0.97)),
             generator: usage(9.75, 9.75, 22.0, 0.74),
+            server_hashing_s: 0.0,
             limit: "server".into(),
         },
         memory: Memory {

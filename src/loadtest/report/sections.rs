@@ -2,7 +2,7 @@
 //! how a table looks.
 
 use super::figures::{self, bytes, count, kib, percent, rate, time, times};
-use super::metric::{Metric, baselines as baselines_known};
+use super::metric::{Kind, Metric, baselines as baselines_known};
 use super::table::Table;
 use super::{Baseline, LATENCIES, Latency, Report, Threshold, Usage};
 
@@ -20,12 +20,13 @@ pub fn what(report: &Report) -> Vec<String> {
         format!("{} · {} · {} · {}", plan.scenario, sessions(plan.sessions), plan.voices.join(", "), plan.target);
     let mut load = Vec::new();
     if plan.rate > 0.0 {
-        load.push(format!("open loop, {}/s, times count from when a message was due", rate(plan.rate)));
+        load.push(format!("open loop, {}/s, times count from when something was due", rate(plan.rate)));
     } else if plan.outstanding > 0 && report.counts.sent > 0 {
         load.push(format!("closed loop, {} outstanding", count(plan.outstanding)));
     }
     if plan.groups > 0 {
-        load.push(format!("{} groups of {}", count(plan.groups), count(plan.members)));
+        let groups = if plan.groups == 1 { "1 group".into() } else { format!("{} groups", count(plan.groups)) };
+        load.push(format!("{groups} of {}", count(plan.members)));
     }
     // Of scenarios that send nothing, what was not sent is of no interest.
     if plan.size > 0 && (report.counts.sent > 0 || report.rates.file_bytes > 0.0) {
@@ -78,18 +79,20 @@ fn messages(report: &Report) -> Table {
         ("refused", counts.refused),
         ("never answered, connection lost", counts.unanswered),
         ("delivered again after a reconnect", counts.redelivered),
-        ("lost", counts.lost),
-        ("duplicated", counts.duplicated),
-        ("reordered", counts.reordered),
-        ("delivered though refused", counts.ghosts),
         ("left in the history (catch-up)", counts.beyond_catch_up),
+        ("on their way when it was cut short", counts.undecided),
+        ("files received whole", counts.files),
     ];
-    for (what, number) in seldom.into_iter().filter(|(_, number)| *number > 0) {
+    let faults = counts.faults().map(|(_, what, number)| (what, number));
+    for (what, number) in seldom.into_iter().chain(faults).filter(|(_, number)| *number > 0) {
         table.row([what.into(), count(number), String::new()]);
     }
     if counts.logins > 0 {
         let a_second = if rates.logins > 0.0 { rate(rates.logins) } else { String::new() };
         table.row(["logins".into(), count(counts.logins), a_second]);
+    }
+    if counts.joins > 0 {
+        table.row(["groups joined".into(), count(counts.joins), rate(rates.joins)]);
     }
     if counts.reconnects > 0 {
         table.row(["reconnects".into(), count(counts.reconnects), String::new()]);
@@ -127,18 +130,21 @@ fn latencies(report: &Report) -> Table {
 }
 
 fn cpu(report: &Report) -> Table {
-    let head = ["", "a message", "a delivery", "user", "system", "busiest thread"];
+    let unit = report.plan.unit();
+    let delivers = report.counts.delivered > 0;
+    let moves = report.rates.file_bytes > 0.0;
+    let all = [unit, delivers.then_some("a delivery"), moves.then_some("a GiB")];
+    let mut head = vec![""];
+    head.extend(all.into_iter().flatten());
+    head.extend(["user", "system", "busiest thread"]);
     let mut table = Table::new("CPU under load", &head);
     let mut row = |name: &str, usage: &Usage| {
         let seconds = |s: f64| format!("{s:.2} s");
-        table.row([
-            name.into(),
-            time(usage.us_per_message),
-            time(usage.us_per_delivery),
-            seconds(usage.user_s),
-            seconds(usage.system_s),
-            percent(usage.busiest_thread),
-        ]);
+        let each = [usage.us_per_message, usage.us_per_delivery, usage.us_per_gib];
+        let mut cells = vec![name.to_owned()];
+        cells.extend(all.iter().zip(each).filter(|(what, _)| what.is_some()).map(|(_, us)| time(us)));
+        cells.extend([seconds(usage.user_s), seconds(usage.system_s), percent(usage.busiest_thread)]);
+        table.rows.push(cells);
     };
     if let Some(server) = &report.cpu.server {
         row("server", server);
@@ -187,9 +193,11 @@ pub(super) fn relays(report: &Report) -> Vec<(&str, &Baseline)> {
 }
 
 /// Figures that are compared with a bare relay.
-const COMPARED: [(&str, &str); 7] = [
+const COMPARED: [(&str, &str); 9] = [
     ("CPU a message", "server_cpu_us"),
     ("CPU a delivery", "server_cpu_us.delivery"),
+    ("CPU a GiB", "server_cpu_us.gib"),
+    ("bytes of files/s", "rate.file"),
     ("acknowledged/s", "rate"),
     ("delivered/s", "rate.delivered"),
     ("delivered p50", "delivered.p50"),
@@ -209,7 +217,11 @@ fn baselines(report: &Report) -> Table {
     for (label, name) in COMPARED {
         let Some(metric) = Metric::parse(name) else { continue };
         let Some(own) = metric.value(report).filter(|own| *own > 0.0) else { continue };
-        let told = |value: f64| if metric.more_is_better() { rate(value) } else { time(value) };
+        let told = |value: f64| match metric.kind() {
+            Kind::Bytes => bytes(value),
+            Kind::Rate => rate(value),
+            _ => time(value),
+        };
         let mut row = vec![label.to_owned(), told(own)];
         for (_, relay) in &relays {
             match metric.of_relay(relay).filter(|value| *value > 0.0) {
@@ -285,6 +297,24 @@ mod tests {
         assert_eq!(titles(&samples::private()), all);
         assert_eq!(titles(&samples::login_elsewhere()), ["messages", "latency", "CPU under load", "memory"]);
         assert!(titles(&samples::chaos()).contains(&"what was done to the server".to_owned()));
+    }
+
+    #[test]
+    fn cpu_is_told_of_what_the_scenario_does() {
+        let head = |scenario: &str, delivered, file_bytes| {
+            let mut report = samples::private();
+            report.plan.scenario = scenario.into();
+            (report.counts.delivered, report.rates.file_bytes) = (delivered, file_bytes);
+            let table = super::cpu(&report);
+            assert!(table.rows.iter().all(|row| row.len() == table.head.len()), "{scenario}: {:?}", table.rows);
+            table.head[1..table.head.len() - 3].join(", ")
+        };
+        assert_eq!(head("private", 9, 0.0), "a message, a delivery");
+        assert_eq!(head("login", 0, 0.0), "a login");
+        assert_eq!(head("presence", 0, 0.0), "a login");
+        assert_eq!(head("join", 0, 0.0), "a join");
+        assert_eq!(head("file", 0, 5.0), "a GiB");
+        assert_eq!(head("idle", 0, 0.0), "");
     }
 
     #[test]

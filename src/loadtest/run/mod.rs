@@ -12,17 +12,20 @@ use super::engine::Engine;
 use super::engine::net::Net;
 use super::inproc;
 use super::options::{Loadtest, Scenario};
-use super::plan::{Against, Plan};
+use super::plan::{Against, Plan, Speech, Voice};
 use super::report::{Mode, Outputs, Report, Screen, compare, finish};
 use super::stage::{Cast, Hall, Stage};
 use super::stamp::Stamp;
 use super::target::Target;
 use super::target::here;
 use super::target::own::Own;
-use super::{baseline, scenario, suite};
+use super::transfer::Road;
+use super::{baseline, large, scenario, suite};
 use crate::exit::{Exit, Failure};
 use crate::limits;
+use baselines::{Baselines, Half};
 use play::Play;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) use stop::Stop;
 
@@ -40,8 +43,11 @@ pub fn run(options: &Loadtest) -> Result<(), Failure> {
     let stop =
         Stop::catch().map_err(|error| Failure::new(Exit::ActorDied, format!("signals cannot be caught: {error}")))?;
     write_up::look();
-    if options.figures {
-        return suite::run(options, &stop);
+    if let Some(word) = &options.figures {
+        return suite::run(options, word, &stop);
+    }
+    if options.large {
+        return large::run(options, &stop);
     }
     // Before anything is made: what cannot be written is said at once.
     Plan::check(options).map_err(|lines| Failure { exit: Exit::Usage, lines })?;
@@ -50,7 +56,7 @@ pub fn run(options: &Loadtest) -> Result<(), Failure> {
     finish(&mut report, &outputs)
 }
 
-/// Makes one run, and its baselines; says nothing of it but what the screen shows.
+/// Makes one run, its baselines before and after it; says nothing of it but what the screen shows.
 ///
 /// # Errors
 /// The options make no sense, or the server is not there.
@@ -59,6 +65,8 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     let plan = Plan::check(options).map_err(usage)?;
     let sessions = scenario::sessions(&plan);
     plan.fits(sessions, limits::raise_open_files()).map_err(|line| usage(vec![line]))?;
+    let mut baselines = Baselines::default();
+    baselines.half(&plan, options, stop, Half::Before)?;
     let began = SystemTime::now();
     let mut screen = Screen::new(&write_up::plan(&plan), Mode::choose(options.quiet));
 
@@ -94,11 +102,12 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     let mut play = Play::new(&plan, stop, &mut screen);
     let (accounts, groups) = prepare::everything(&plan, run, sessions, &doors, engine, &mut target, &mut play)?;
     if plan.scenario == Scenario::File {
-        play.moves(doors.all[0].address, accounts.clone());
+        play.moves(Road::Server(doors.all[0].address, accounts.clone()));
     }
     let places: Vec<u16> = (0..sessions).map(|session| scenario::voice(&plan, session)).collect();
     let cast = Cast::new(accounts, &places, plan.seed);
     let mut hall = Hall::new(cast, groups, scenario::grouped(&plan), Some(catch_up(options)), run, text_size(&plan));
+    let assumed = expect(&plan, options, &mut hall);
     let scenario = scenario::make(&plan, &mut hall);
     let mut stage = Stage::new(hall, scenario);
     let measured = play.all(engine, &mut stage, &mut target)?;
@@ -108,6 +117,7 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
 
     let mut report = write_up::report(&plan, &stage, measured, phases, series);
     report.began_ms = began.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    report.notes.extend(assumed);
     if let Target::Own(own) = &target {
         report.notes.extend(own.notes.iter().cloned());
     }
@@ -117,12 +127,9 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     if stop.is_asked() {
         report.notes.push("the run was ended early, by a signal".into());
     }
-    if !plan.baselines.is_empty() {
-        report.baselines = baselines::all(&plan, options, stop)?;
-        report
-            .notes
-            .push("the bare relays ran right after the server, one after the other, for the same time each".into());
-    }
+    baselines.half(&plan, options, stop, Half::After)?;
+    report.notes.extend(baselines.notes());
+    report.baselines = baselines.done();
     Ok(report)
 }
 
@@ -143,9 +150,36 @@ fn text_size(plan: &Plan) -> usize {
     }
 }
 
-/// The server's `group.catch_up`, as far as it is known here: what --set says, else its default.
+/// A setting of the server, as far as it is known here: what --set says, else its default.
+fn setting<T: FromStr>(options: &Loadtest, key: &str, default: T) -> T {
+    let said = options.set.iter().rev().find(|set| set.key == key);
+    said.and_then(|set| set.value.trim().parse().ok()).unwrap_or(default)
+}
+
+/// The server's `group.catch_up`.
 fn catch_up(options: &Loadtest) -> u32 {
-    const DEFAULT: u32 = 100;
-    let said = options.set.iter().rev().find(|set| set.key == "group.catch_up");
-    said.and_then(|set| set.value.parse().ok()).unwrap_or(DEFAULT)
+    setting(options, "group.catch_up", 100)
+}
+
+/// What the proof has to know of the server; gives what was assumed of one whose settings are not known.
+fn expect(plan: &Plan, options: &Loadtest, hall: &mut Hall) -> Option<String> {
+    let known = matches!(plan.against, Against::Own | Against::InProcess);
+    let again_s: u64 = setting(options, "binary.receipt_timeout_s", 30);
+    let again_us = |voice: &Voice| (voice.speech == Speech::Binary).then_some(again_s * 1_000_000);
+    hall.again_us = plan.voices.iter().map(again_us).collect();
+    hall.alone = known;
+    hall.echoes = !known || setting(options, "plain.group_echo", false);
+    let binary = plan.voices.iter().any(|voice| voice.speech == Speech::Binary);
+    let mut assumed = Vec::new();
+    if scenario::groups(plan) > 0 {
+        assumed.push(format!("group.catch_up = {}", catch_up(options)));
+    }
+    if binary {
+        assumed.push(format!("binary.receipt_timeout_s = {again_s}"));
+    }
+    let told = !known && !assumed.is_empty();
+    told.then(|| {
+        let assumed = assumed.join(", ");
+        format!("assumed of the server, which was not asked: {assumed} (the defaults; --set KEY=VALUE says otherwise)")
+    })
 }

@@ -4,7 +4,6 @@
 use super::stop::Stop;
 use crate::exit::{Exit, Failure};
 use crate::loadtest::engine::{Director, Engine};
-use crate::loadtest::people::Account;
 use crate::loadtest::people::prepare::Prepare;
 use crate::loadtest::plan::Plan;
 use crate::loadtest::report::{Counts, Incident, Phase, Phases, Screen, Tick};
@@ -12,17 +11,16 @@ use crate::loadtest::stage::Stage;
 use crate::loadtest::target::Target;
 use crate::loadtest::target::chaos::Chaos;
 use crate::loadtest::target::proc::{self, Sample};
-use crate::loadtest::transfer::Transfers;
+use crate::loadtest::transfer::{Road, Transfers};
 use std::mem;
-use std::net::SocketAddr;
 
 const SECOND_US: u64 = 1_000_000;
 /// How long nothing may arrive, be answered or log in before a phase is over for want of progress.
-const STANDSTILL_US: u64 = 5 * SECOND_US;
+const STANDSTILL_US: u64 = 10 * SECOND_US;
 /// The same for logging in, where a server may be busy with hashing.
 const RAMP_STANDSTILL_US: u64 = 30 * SECOND_US;
-/// The longest drain.
-const LONGEST_DRAIN_US: u64 = 60 * SECOND_US;
+/// Logins of each session that count as progress of a drain: a server that lets everybody in and closes again would keep it going.
+const DRAIN_LOGINS: u64 = 20;
 
 /// What was taken so far, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +28,10 @@ pub(super) struct Mark {
     pub(super) at_us: u64,
     pub(super) counts: Counts,
     pub(super) logins: u64,
+    pub(super) joins: u64,
     pub(super) file_bytes: u64,
+    /// Sessions that were logged in.
+    pub(super) online: usize,
     pub(super) server: Option<Sample>,
     pub(super) generator: Sample,
 }
@@ -44,6 +45,8 @@ pub(super) struct Measured {
     pub(super) end: Mark,
     pub(super) incidents: Vec<Incident>,
     pub(super) notes: Vec<String>,
+    /// Somebody asked twice for the end: what was on its way says nothing.
+    pub(super) cut_short: bool,
 }
 
 /// Plays one run.
@@ -58,8 +61,8 @@ pub(super) struct Play<'a> {
     next_tick_us: u64,
     last: Mark,
     last_failures: u64,
-    /// Where files go, and whose: for the scenario `file`.
-    files: Option<(SocketAddr, Vec<Account>)>,
+    /// What files go through: for the scenario `file`.
+    files: Option<Road>,
     transfers: Option<Transfers>,
 }
 
@@ -88,9 +91,9 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Files go between these under load.
-    pub(super) fn moves(&mut self, address: SocketAddr, accounts: Vec<Account>) {
-        self.files = Some((address, accounts));
+    /// Files go this way under load.
+    pub(super) fn moves(&mut self, road: Road) {
+        self.files = Some(road);
     }
 
     /// The phases' lengths and the series, at the end.
@@ -137,7 +140,9 @@ impl<'a> Play<'a> {
             at_us: now_us,
             counts: hall.map(|hall| hall.ledger.so_far().clone()).unwrap_or_default(),
             logins: hall.map_or(0, |hall| hall.figures.logins),
+            joins: hall.map_or(0, |hall| hall.figures.joins),
             file_bytes: hall.map_or(0, |hall| hall.figures.file_bytes),
+            online: hall.map_or(0, |hall| hall.cast.online()),
             server: target.sample(),
             generator: proc::sample(std::process::id()).unwrap_or_default(),
         }
@@ -258,13 +263,12 @@ impl<'a> Play<'a> {
         let mut chaos = self.plan.chaos.map(|every| Chaos::new(every, began_us));
         measured.begin = Self::mark(Some(stage), began_us, target);
         stage.begin(engine.world());
-        self.transfers =
-            self.files.take().map(|(address, accounts)| Transfers::begin(address, &accounts, self.plan.size));
+        self.transfers = self.files.take().map(|road| Transfers::begin(&road, self.plan.size));
         let length_us = micros(self.plan.duration).max(1);
         let until_us = began_us + length_us;
         loop {
             let now_us = engine.world().now_us();
-            if now_us >= until_us || self.stop.is_asked() {
+            if now_us >= until_us || stage.is_over() || self.stop.is_asked() {
                 break;
             }
             let latest_us = self.provoke(engine, stage, target, chaos.as_mut())?.min(until_us);
@@ -282,9 +286,11 @@ impl<'a> Play<'a> {
         }
         if let Some(transfers) = self.transfers.take() {
             let (files, errors) = transfers.end();
-            measured.notes.push(format!("{files} files arrived whole, every byte compared"));
+            let figures = &mut stage.hall_mut().figures;
+            figures.files = files;
             for (what, count) in errors {
-                stage.hall_mut().figures.errors_of(&what, count);
+                figures.broken_files += count;
+                figures.errors_of(&what, count);
             }
         }
         self.drain(engine, stage, target, chaos.as_mut(), measured)?;
@@ -318,25 +324,31 @@ impl<'a> Play<'a> {
         measured: &mut Measured,
     ) -> Result<(), Failure> {
         let began_us = engine.world().now_us();
+        let logins = stage.hall().figures.logins;
+        let most_logins = logins + DRAIN_LOGINS * stage.hall().cast.len() as u64;
         let mut progress = (0, began_us);
         loop {
             let now_us = engine.world().now_us();
             let hall = stage.hall();
             let counts = hall.ledger.so_far();
-            let state =
-                counts.acknowledged + counts.delivered + counts.refused + counts.unanswered + hall.figures.logins;
-            if state != progress.0 {
+            // All of these end by themselves, so there is no limit to their time.
+            let messages = counts.acknowledged + counts.delivered + counts.refused + counts.unanswered;
+            let state = messages + hall.figures.presence.count() + hall.figures.logins.min(most_logins);
+            let down = chaos.as_ref().is_some_and(|chaos| chaos.is_down());
+            if state != progress.0 || down {
                 progress = (state, now_us);
             }
             let up = chaos.as_ref().is_none_or(|chaos| chaos.is_over());
-            if (up && stage.is_quiet()) || self.stop.is_urgent() {
+            measured.cut_short = self.stop.is_urgent();
+            if (up && stage.is_quiet()) || measured.cut_short {
                 break;
             }
-            if now_us - progress.1 > STANDSTILL_US || now_us - began_us > LONGEST_DRAIN_US {
+            if now_us - progress.1 > STANDSTILL_US {
                 let (asked, owed) = (hall.cast.asked(), hall.ledger.outstanding());
                 let away = hall.cast.wanted().saturating_sub(hall.cast.online());
                 measured.notes.push(format!(
-                    "the drain ended without an end: {asked} requests without an answer, {owed} copies that did not come, {away} sessions away"
+                    "the drain ended after {} s in which nothing came: {asked} requests without an answer, {owed} copies that did not come, {away} sessions away",
+                    STANDSTILL_US / SECOND_US
                 ));
                 break;
             }
@@ -345,6 +357,7 @@ impl<'a> Play<'a> {
             self.turn(engine, stage, latest_us)?;
             self.second(engine, stage, target, Phase::Drain, (now_us - progress.1) as f64 / STANDSTILL_US as f64)?;
         }
+        stage.conclude(measured.cut_short);
         let now_us = engine.world().now_us();
         self.phases.drain_s = seconds(now_us - began_us);
         // What the last second began with.

@@ -25,7 +25,7 @@ impl Stop {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut signals = {
             let _entered = runtime.enter();
-            Signals::catch()?
+            Signals::catch(None)?
         };
         thread::Builder::new().name("signals".into()).spawn(move || {
             runtime.block_on(async {

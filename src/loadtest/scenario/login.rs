@@ -1,22 +1,32 @@
 //! Logging in and out, again and again: what a login costs. Owns: nothing but whether the load is on. Never: sends a message.
 //!
-//! A closed loop over all sessions: as soon as one is logged in, it logs out, its connection is closed, and it connects anew. So a login's
-//! cost here has the connection in it, as it has in a storm after a restart.
+//! A closed loop over all sessions: as soon as one is logged in, it logs out and logs in again, on the same connection: so the cost is that of a
+//! login and of the logout before it, and of nothing else. With `--reconnect` its connection is closed and it connects anew: what a storm
+//! after a restart costs.
 
 use super::Scenario;
+use crate::loadtest::plan::Plan;
 use crate::loadtest::report::Recorder;
 use crate::loadtest::stage::Desk;
 
 /// The scenario.
-#[derive(Default)]
 pub(super) struct Login {
+    reconnects: bool,
     running: bool,
 }
 
 impl Login {
-    fn again(desk: &mut Desk<'_>, session: u32) {
-        desk.leave(session);
-        desk.come(session);
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self { reconnects: plan.reconnect, running: false }
+    }
+
+    fn again(&self, desk: &mut Desk<'_>, session: u32) {
+        if self.reconnects {
+            desk.leave(session);
+            desk.come(session);
+        } else {
+            desk.log_in_again(session);
+        }
     }
 }
 
@@ -27,7 +37,7 @@ impl Scenario for Login {
         desk.hall.figures.login = Recorder::new();
         for session in desk.hall.cast.everybody() {
             if desk.is_online(session) {
-                Self::again(desk, session);
+                self.again(desk, session);
             }
         }
     }
@@ -38,7 +48,9 @@ impl Scenario for Login {
 
     fn came(&mut self, desk: &mut Desk<'_>, session: u32, _again: bool) {
         if self.running {
-            Self::again(desk, session);
+            let took_us = desk.now_us().saturating_sub(desk.hall.cast.asked_to_enter_us(session));
+            desk.hall.figures.second.record_us(took_us);
+            self.again(desk, session);
         }
     }
 }

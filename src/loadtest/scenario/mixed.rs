@@ -5,23 +5,26 @@
 //!
 //! | of a hundred | what |
 //! | --- | --- |
-//! | 60 | a message to one of three acquaintances who is online |
+//! | 60 | a message to one of three acquaintances; in `plain`, which refuses others, only to one who is online |
 //! | 22 | a post in one's group |
 //! | 12 | "I am typing", in `binary` |
 //! | 4 | logging out, and in again after one to five seconds |
 //! | 2 | losing the connection without a word, and coming back at once |
+//!
+//! Whoever is away by its own choice does nothing: what would be due for it meanwhile falls away. What is due while somebody is away by
+//! no choice of its own (a broken connection, a killed server) is done when it is back, and counts from when it was due.
 
 use super::Scenario;
-use super::pacer::Pacer;
+use super::pacer::{Overdue, Pacer};
 use crate::loadtest::ledger::StreamId;
 use crate::loadtest::people::Friends;
-use crate::loadtest::plan::{Pace, Plan};
-use crate::loadtest::stage::{Desk, Hall};
+use crate::loadtest::plan::{Plan, Speech};
+use crate::loadtest::stage::{Desk, Hall, Status};
 
 /// How far away acquaintances are: close by, and further on.
 const ACQUAINTANCES: [u32; 3] = [1, 7, 31];
 /// Seconds between two things that one person does.
-const EVERY_S: f64 = 20.0;
+pub(super) const EVERY_S: f64 = 20.0;
 /// Microseconds that somebody stays away.
 const AWAY_US: std::ops::RangeInclusive<u64> = 1_000_000..=5_000_000;
 /// Timers' values; the others are sessions that come back.
@@ -32,7 +35,10 @@ pub(super) struct Mixed {
     sessions: u32,
     private: Vec<[StreamId; ACQUAINTANCES.len()]>,
     posts: Vec<Option<StreamId>>,
+    /// Whose dialect stores messages to those who are away.
+    stores: Vec<bool>,
     pacer: Pacer,
+    overdue: Overdue,
     dice: fastrand::Rng,
     running: bool,
 }
@@ -63,24 +69,28 @@ impl Mixed {
         };
         let private = (0..sessions).map(|session| std::array::from_fn(|which| stream(hall, session, which))).collect();
         let posts = (0..sessions).map(|session| hall.post_stream(session)).collect();
-        let rate = match plan.pace {
-            Pace::Open(rate) => rate,
-            Pace::Closed(_) => f64::from(sessions) / EVERY_S,
-        };
+        let rate = super::rate(plan).unwrap_or(f64::from(sessions) / EVERY_S);
         let pacer = Pacer::new(rate, sessions, plan.seed);
-        Self { sessions, private, posts, pacer, dice: fastrand::Rng::with_seed(plan.seed), running: false }
+        let stores =
+            |at| plan.voices.get(usize::from(super::voice(plan, at))).is_some_and(|v| v.speech != Speech::Plain);
+        Self {
+            sessions,
+            private,
+            posts,
+            stores: (0..plan.sessions).map(stores).collect(),
+            pacer,
+            overdue: Overdue::new(plan.sessions),
+            dice: fastrand::Rng::with_seed(plan.seed),
+            running: false,
+        }
     }
 
     fn act(&mut self, desk: &mut Desk<'_>, session: u32, due_us: u64) {
         let (what, which) = (self.dice.u32(0..100), self.dice.usize(0..ACQUAINTANCES.len()));
         let away_us = self.dice.u64(AWAY_US);
         let to = acquaintance(session, which, self.sessions);
-        if !desk.is_online(session) {
-            return;
-        }
         match what {
-            // Most people write to those whom they see online.
-            0..60 if desk.is_online(to) => {
+            0..60 if self.stores[session as usize] || desk.is_online(to) => {
                 desk.send(self.private[session as usize][which], due_us);
             }
             60..82 => {
@@ -90,18 +100,22 @@ impl Mixed {
             }
             82..94 => desk.type_to(session, to),
             // Whoever waits for an answer stays: what it wrote would be unanswered by its own fault.
-            94..98 if desk.hall.cast.asked_by(session) == 0 => {
+            94..98 if self.running && desk.hall.cast.asked_by(session) == 0 => {
                 desk.leave(session);
                 desk.at(desk.now_us() + away_us, u64::from(session));
             }
-            98.. => desk.lose(session),
+            98.. if self.running => desk.lose(session),
             _ => {}
         }
     }
 
     fn schedule(&mut self, desk: &mut Desk<'_>) {
         while let Some((due_us, session)) = self.pacer.take(desk.now_us()) {
-            self.act(desk, session, due_us);
+            if desk.is_online(session) {
+                self.act(desk, session, due_us);
+            } else if desk.hall.cast.is_wanted(session) && desk.hall.cast.status(session) != Status::Leaving {
+                self.overdue.push(session, due_us);
+            }
         }
         desk.at(self.pacer.due_us(), SCHEDULE);
     }
@@ -119,6 +133,13 @@ impl Scenario for Mixed {
         // Everybody comes back for what waits.
         for session in desk.hall.cast.everybody() {
             desk.come(session);
+        }
+    }
+
+    fn came(&mut self, desk: &mut Desk<'_>, session: u32, _again: bool) {
+        while let Some(due_us) = self.overdue.next(session).filter(|_| desk.is_online(session)) {
+            self.overdue.done(session);
+            self.act(desk, session, due_us);
         }
     }
 

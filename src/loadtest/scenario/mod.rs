@@ -3,6 +3,7 @@
 
 mod group;
 mod idle;
+mod join;
 mod login;
 mod mixed;
 mod offline;
@@ -12,7 +13,7 @@ mod private;
 
 use super::options::Scenario as Name;
 use super::people::{self, Friends};
-use super::plan::Plan;
+use super::plan::{Pace, Plan};
 use super::stage::{Desk, Hall, Outcome, Sent};
 use super::stamp::Stamp;
 
@@ -40,6 +41,8 @@ pub trait Scenario {
     fn came(&mut self, _desk: &mut Desk<'_>, _session: u32, _again: bool) {}
     /// Somebody's connection ended by itself.
     fn went(&mut self, _desk: &mut Desk<'_>, _session: u32) {}
+    /// A request to join a group ended, with success or without.
+    fn joined(&mut self, _desk: &mut Desk<'_>, _session: u32) {}
     /// A message's request ended.
     fn answered(&mut self, _desk: &mut Desk<'_>, _session: u32, _sent: Sent, _outcome: Outcome<'_>) {}
     /// The first copy of a message came to one of its receivers.
@@ -48,8 +51,16 @@ pub trait Scenario {
     fn presence(&mut self, _desk: &mut Desk<'_>, _session: u32, _online: bool) {}
     /// A time that was asked for by [`Desk::at`].
     fn timer(&mut self, _desk: &mut Desk<'_>, _value: u64, _due_us: u64) {}
+    /// What others still have to be told ([`Self::presence`]); a run waits for it.
+    fn owed(&self) -> u64 {
+        0
+    }
     /// Once a second.
     fn each_second(&mut self, _desk: &mut Desk<'_>) {}
+    /// Whether there is nothing left to do, so that the load ends before its time.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// Sessions of a plan, those that are beside the scenario included.
@@ -68,16 +79,33 @@ pub fn has_bystanders(plan: &Plan) -> bool {
 #[must_use]
 pub fn groups(plan: &Plan) -> usize {
     match plan.scenario {
-        Name::Group => plan.groups,
+        Name::Group | Name::Join => plan.groups,
+        Name::Idle | Name::Login if plan.members => plan.groups,
         Name::Mixed => plan.groups.max(plan.sessions / MIXED_MEMBERS),
         _ => 0,
     }
 }
 
-/// Sessions that are in groups; they are the first ones.
+/// Sessions that are in groups before the load begins; they are the first ones.
 #[must_use]
 pub fn grouped(plan: &Plan) -> usize {
-    if groups(plan) == 0 { 0 } else { plan.sessions }
+    match (plan.scenario, groups(plan)) {
+        (_, 0) => 0,
+        // Those who made them; the others come.
+        (Name::Join, groups) => groups.min(plan.sessions),
+        _ => plan.sessions,
+    }
+}
+
+/// Things to do a second in an open loop; `None` in a closed one, and where there is no loop.
+#[must_use]
+pub fn rate(plan: &Plan) -> Option<f64> {
+    match plan.pace {
+        Pace::Open(rate) => Some(rate),
+        // A day does not wait for anybody.
+        Pace::Closed(_) if plan.scenario == Name::Mixed => Some(plan.sessions as f64 / mixed::EVERY_S),
+        Pace::Closed(_) => None,
+    }
 }
 
 /// Which of the plan's voices a session speaks. Writers and readers, and the members of each group, speak all of them in turn.
@@ -90,7 +118,7 @@ pub fn voice(plan: &Plan, session: usize) -> u16 {
             if session.is_multiple_of(2) { pair } else { pair / voices }
         }
         Name::Group | Name::Mixed => session / groups(plan).max(1) + session % groups(plan).max(1),
-        Name::Idle | Name::Login | Name::Presence => session,
+        Name::Idle | Name::Login | Name::Join | Name::Presence => session,
     };
     u16::try_from(turn % voices).unwrap_or_default()
 }
@@ -118,7 +146,8 @@ pub fn make(plan: &Plan, hall: &mut Hall) -> Box<dyn Scenario> {
         Name::Private => Box::new(private::Private::new(plan, hall)),
         Name::Group => Box::new(group::Groups::new(plan, hall)),
         Name::Offline => Box::new(offline::Offline::new(plan, hall)),
-        Name::Login => Box::new(login::Login::default()),
+        Name::Login => Box::new(login::Login::new(plan)),
+        Name::Join => Box::new(join::Join::new(plan)),
         Name::Presence => Box::new(presence::Presence::new(plan)),
         Name::Mixed => Box::new(mixed::Mixed::new(plan, hall)),
         // Files go beside the sessions (`run::transfers`).

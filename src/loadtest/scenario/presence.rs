@@ -2,8 +2,9 @@
 //!
 //! Sessions are dealt into circles of eight: one of them, the guest, has the other seven for friends, who stay. The guest logs out and closes; when
 //! all seven were told, it logs in again; when all seven were told that, it goes again. Without `--rate` all circles do that all the time;
-//! with it, so many moves a second are due over all circles. A time counts from the request to log in, or from logging out, to each
-//! friend's being told.
+//! with it, so many moves a second are due over all circles. A time counts to each friend's being told: without a rate from logging
+//! out, or from the request to log in; with one from when the move was due, so that connecting, and waiting for the move before, are in
+//! it. At the end everybody comes back, and a run waits until all friends were told of it.
 
 use super::Scenario;
 use super::pacer::{Overdue, Pacer};
@@ -20,7 +21,9 @@ const SCHEDULE: u64 = u64::MAX >> 8;
 /// What a circle's friends are to be told.
 struct Move {
     online: bool,
-    since_us: u64,
+    /// From when a time counts; `None`: from the request to log in.
+    since_us: Option<u64>,
+    began_us: u64,
     left: u32,
 }
 
@@ -29,6 +32,8 @@ struct Circle {
     friends: u32,
     going: Option<Move>,
     away: bool,
+    /// Somebody's connection broke: nothing begins until all of them are back.
+    broken: bool,
 }
 
 /// The scenario.
@@ -60,21 +65,43 @@ impl Presence {
         Self { circles, pacer, overdue, running: false }
     }
 
-    fn go(&mut self, desk: &mut Desk<'_>, circle: u32) {
+    /// The guest comes or goes, as it was due, or because the move before is over.
+    fn go(&mut self, desk: &mut Desk<'_>, circle: u32, due_us: Option<u64>) {
         let guest = circle * CIRCLE;
         let Some(state) = self.circles.get_mut(circle as usize) else { return };
         state.away = !state.away;
-        let (online, left) = (!state.away, state.friends);
-        state.going = Some(Move { online, since_us: desk.now_us(), left });
+        let (online, left, began_us) = (!state.away, state.friends, desk.now_us());
+        let since_us = due_us.or((!online).then_some(began_us));
+        state.going = Some(Move { online, since_us, began_us, left });
         if online { desk.come(guest) } else { desk.leave(guest) }
+    }
+
+    /// The next move of a circle in which none is going on.
+    fn next(&mut self, desk: &mut Desk<'_>, circle: u32) {
+        let away = self.circles.get(circle as usize).is_some_and(|state| state.away);
+        if !self.running {
+            // Everybody is to be back. Friends who are not there cannot be told.
+            if away && self.circles[circle as usize].broken {
+                self.circles[circle as usize].away = false;
+                desk.come(circle * CIRCLE);
+            } else if away {
+                self.go(desk, circle, None);
+            }
+        } else if self.pacer.is_none() {
+            self.go(desk, circle, None);
+        } else if let Some(due_us) = self.overdue.next(circle) {
+            self.overdue.done(circle);
+            self.go(desk, circle, Some(due_us));
+        }
     }
 
     fn schedule(&mut self, desk: &mut Desk<'_>) {
         while let Some((due_us, circle)) = self.pacer.as_mut().and_then(|pacer| pacer.take(desk.now_us())) {
-            if self.circles[circle as usize].going.is_some() {
+            let state = &self.circles[circle as usize];
+            if state.going.is_some() || state.broken || self.overdue.next(circle).is_some() {
                 self.overdue.push(circle, due_us);
             } else {
-                self.go(desk, circle);
+                self.go(desk, circle, Some(due_us));
             }
         }
         if let Some(pacer) = &self.pacer {
@@ -84,15 +111,7 @@ impl Presence {
 
     fn over(&mut self, desk: &mut Desk<'_>, circle: u32) {
         self.circles[circle as usize].going = None;
-        if !self.running {
-            return;
-        }
-        if self.pacer.is_none() {
-            self.go(desk, circle);
-        } else if self.overdue.next(circle).is_some() {
-            self.overdue.done(circle);
-            self.go(desk, circle);
-        }
+        self.next(desk, circle);
     }
 }
 
@@ -104,19 +123,23 @@ impl Scenario for Presence {
             self.schedule(desk);
         } else {
             for circle in 0..u32::try_from(self.circles.len()).unwrap_or(u32::MAX) {
-                self.go(desk, circle);
+                self.go(desk, circle, None);
             }
         }
     }
 
     fn end(&mut self, desk: &mut Desk<'_>) {
         self.running = false;
-        for (circle, state) in (0..).zip(&mut self.circles) {
-            state.going = None;
-            if std::mem::take(&mut state.away) {
-                desk.come(circle * CIRCLE);
+        for circle in 0..u32::try_from(self.circles.len()).unwrap_or(u32::MAX) {
+            // What is going on is waited for, and then the guest comes back.
+            if self.circles[circle as usize].going.is_none() {
+                self.next(desk, circle);
             }
         }
+    }
+
+    fn owed(&self) -> u64 {
+        self.circles.iter().filter_map(|state| state.going.as_ref()).map(|going| u64::from(going.left)).sum()
     }
 
     fn presence(&mut self, desk: &mut Desk<'_>, session: u32, online: bool) {
@@ -126,7 +149,7 @@ impl Scenario for Presence {
         }
         let Some(state) = self.circles.get_mut(circle as usize) else { return };
         let Some(going) = state.going.as_mut().filter(|going| going.online == online) else { return };
-        let since_us = if online { desk.hall.cast.asked_to_enter_us(circle * CIRCLE) } else { going.since_us };
+        let since_us = going.since_us.unwrap_or_else(|| desk.hall.cast.asked_to_enter_us(circle * CIRCLE));
         let took_us = desk.now_us().saturating_sub(since_us);
         desk.hall.figures.presence.record_us(took_us);
         desk.hall.figures.second.record_us(took_us);
@@ -150,6 +173,7 @@ impl Scenario for Presence {
         let circle = session / CIRCLE;
         let Some(state) = self.circles.get_mut(circle as usize) else { return };
         state.going = None;
+        state.broken = true;
         // The guest comes back by itself, and its friends as well; it goes on when the second is over.
         if session.is_multiple_of(CIRCLE) {
             state.away = false;
@@ -163,20 +187,19 @@ impl Scenario for Presence {
     }
 
     fn each_second(&mut self, desk: &mut Desk<'_>) {
-        if !self.running {
-            return;
-        }
         let stuck_us = desk.now_us().saturating_sub(STUCK_US);
         for circle in 0..u32::try_from(self.circles.len()).unwrap_or(u32::MAX) {
             let state = &self.circles[circle as usize];
             let whole = (circle * CIRCLE + 1..=circle * CIRCLE + state.friends).all(|friend| desk.is_online(friend));
             match &state.going {
-                Some(going) if going.since_us < stuck_us => {
+                Some(going) if going.began_us < stuck_us && going.left > 0 => {
+                    desk.hall.figures.untold += u64::from(going.left);
                     desk.hall.figures.error("friends were not told within 10 s");
                     self.over(desk, circle);
                 }
-                None if self.pacer.is_none() && whole && (state.away || desk.is_online(circle * CIRCLE)) => {
-                    self.go(desk, circle);
+                None if state.broken && whole && (state.away || desk.is_online(circle * CIRCLE)) => {
+                    self.circles[circle as usize].broken = false;
+                    self.next(desk, circle);
                 }
                 _ => {}
             }

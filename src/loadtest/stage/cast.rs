@@ -22,18 +22,21 @@ const LONGEST_WAIT_US: u64 = 1_000_000;
 pub enum Status {
     /// Not connected.
     Away,
-    /// Waits for its turn to connect.
+    /// Waits for its turn to connect, or to log in again on the connection that it has.
     Queued,
     /// Connects or logs in.
     Entering,
     /// Logged in.
     Online,
+    /// Ends its connection by its own choice, and hears what comes until that has ended.
+    Leaving,
 }
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Login { since_us: u64 },
+    Join { since_us: u64 },
     Message(Sent),
     Other,
 }
@@ -57,6 +60,17 @@ struct Seat {
     chose: bool,
     /// It said goodbye, so that the end of its connection is no surprise.
     leaving: bool,
+    /// It keeps its connection, and logs in again on it.
+    stays: bool,
+}
+
+/// Whose turn it is to come in, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// By a new connection to a place, by the engine's list.
+    Connect { session: u32, place: usize },
+    /// On the connection that it has.
+    Again(u32),
 }
 
 /// Everybody.
@@ -66,6 +80,7 @@ pub struct Cast {
     queue: VecDeque<u32>,
     entering: usize,
     online: usize,
+    leaving: usize,
     wanted: usize,
     asked: usize,
     dice: fastrand::Rng,
@@ -85,12 +100,13 @@ impl Cast {
             status: Status::Away,
             wanted: false,
             leaving: false,
+            stays: false,
             chose: false,
             chose_until_us: 0,
         };
         let seats = places.iter().map(seat).collect();
         let dice = fastrand::Rng::with_seed(seed ^ 0x5eed_ca57);
-        Self { people, seats, queue: VecDeque::new(), entering: 0, online: 0, wanted: 0, asked: 0, dice }
+        Self { people, seats, queue: VecDeque::new(), entering: 0, online: 0, leaving: 0, wanted: 0, asked: 0, dice }
     }
 
     /// How many there are.
@@ -109,6 +125,12 @@ impl Cast {
     #[must_use]
     pub fn online(&self) -> usize {
         self.online
+    }
+
+    /// How many are ending their connections.
+    #[must_use]
+    pub fn leaving(&self) -> usize {
+        self.leaving
     }
 
     /// How many should be.
@@ -146,6 +168,18 @@ impl Cast {
         self.seats[session as usize].connection
     }
 
+    /// Where somebody connects to, by the engine's list.
+    #[must_use]
+    pub fn place(&self, session: u32) -> usize {
+        usize::from(self.seats[session as usize].place)
+    }
+
+    /// Whether somebody should be online.
+    #[must_use]
+    pub fn is_wanted(&self, session: u32) -> bool {
+        self.seats[session as usize].wanted
+    }
+
     /// When somebody asked to log in last.
     #[must_use]
     pub fn asked_to_enter_us(&self, session: u32) -> u64 {
@@ -167,13 +201,22 @@ impl Cast {
         (&account.person, &account.password)
     }
 
+    /// Whether the end of somebody's connection is no surprise.
     pub(super) fn is_leaving(&self, session: u32) -> bool {
-        self.seats[session as usize].leaving
+        let seat = &self.seats[session as usize];
+        seat.leaving || seat.status == Status::Leaving
     }
 
-    /// Somebody goes because the scenario wants it.
-    pub(super) fn chooses_to_go(&mut self, session: u32) {
-        self.seats[session as usize].chose = true;
+    /// Somebody who is online goes because the scenario wants it. [`Self::went`] says when its connection has ended.
+    pub(super) fn leaves(&mut self, session: u32, now_us: u64) {
+        let seat = &mut self.seats[session as usize];
+        seat.chose = true;
+        if seat.status == Status::Online {
+            self.online -= 1;
+            self.leaving += 1;
+            seat.status = Status::Leaving;
+            (seat.since_us, seat.entered_us) = (now_us, now_us);
+        }
     }
 
     /// Whether somebody was away by its own choice, at that time or after it: what was sent then says nothing about the server's speed.
@@ -205,6 +248,16 @@ impl Cast {
         }
     }
 
+    /// Somebody who is online gives its login up, and waits for its turn to log in anew on the same connection.
+    pub(super) fn log_in_again(&mut self, session: u32) {
+        let seat = &mut self.seats[session as usize];
+        if seat.status == Status::Online {
+            self.online -= 1;
+            (seat.status, seat.stays) = (Status::Queued, true);
+            self.queue.push_back(session);
+        }
+    }
+
     /// The wait before another try is over.
     pub(super) fn queue(&mut self, session: u32) {
         let seat = &mut self.seats[session as usize];
@@ -214,8 +267,8 @@ impl Cast {
         }
     }
 
-    /// Whose turn it is to connect, and to which place.
-    pub(super) fn next(&mut self, now_us: u64) -> Option<(u32, usize)> {
+    /// Whose turn it is to come in.
+    pub(super) fn next(&mut self, now_us: u64) -> Option<Entry> {
         while self.entering < (self.seats.len() / 500).clamp(ENTERING.0, ENTERING.1) {
             let session = self.queue.pop_front()?;
             let seat = &mut self.seats[session as usize];
@@ -233,19 +286,22 @@ impl Cast {
                 seat.since_us = now_us;
             }
             self.entering += 1;
-            return Some((session, usize::from(seat.place)));
+            return Some(match seat.stays {
+                true => Entry::Again(session),
+                false => Entry::Connect { session, place: usize::from(seat.place) },
+            });
         }
         None
     }
 
-    /// Who has been entering since before a time.
-    pub(super) fn entering_since(&self, before_us: u64) -> Vec<u32> {
-        if self.entering == 0 {
+    /// Who has been entering, or leaving, since before a time.
+    pub(super) fn on_the_way_since(&self, before_us: u64) -> Vec<u32> {
+        if self.entering + self.leaving == 0 {
             return Vec::new();
         }
         let late = |session: &u32| {
             let seat = &self.seats[*session as usize];
-            seat.status == Status::Entering && seat.entered_us < before_us
+            matches!(seat.status, Status::Entering | Status::Leaving) && seat.entered_us < before_us
         };
         self.everybody().filter(late).collect()
     }
@@ -271,7 +327,9 @@ impl Cast {
     /// A login succeeded. Tells since when it was away, where it had been there before.
     pub(super) fn logged_in(&mut self, session: u32, id: Option<u64>, now_us: u64) -> Option<u64> {
         let seat = &mut self.seats[session as usize];
-        let before = (seat.connection > 0).then_some(seat.since_us);
+        // On a connection that stayed it was never away.
+        let stayed = std::mem::take(&mut seat.stays);
+        let before = (seat.connection > 0 && !stayed).then_some(seat.since_us);
         if seat.status == Status::Entering {
             self.entering -= 1;
             self.online += 1;
@@ -298,16 +356,31 @@ impl Cast {
                 self.online -= 1;
                 seat.since_us = now_us;
             }
+            Status::Leaving => self.leaving -= 1,
             Status::Away | Status::Queued => {}
         }
-        seat.status = Status::Away;
+        (seat.status, seat.stays) = (Status::Away, false);
         self.asked -= seat.asked.len();
         let asked = std::mem::take(&mut seat.asked);
         let message = |(_, asked)| match asked {
             Asked::Message(sent) => Some(sent),
-            Asked::Login { .. } | Asked::Other => None,
+            Asked::Login { .. } | Asked::Join { .. } | Asked::Other => None,
         };
         asked.into_iter().filter_map(message).collect()
+    }
+
+    /// The run is over: gives the messages that were not answered, and the number of other requests.
+    pub(super) fn forsaken(&mut self) -> (Vec<Sent>, u64) {
+        let all = self.seats.iter_mut().flat_map(|seat| std::mem::take(&mut seat.asked));
+        let (mut messages, mut others) = (Vec::new(), 0);
+        for (_, asked) in all {
+            match asked {
+                Asked::Message(sent) => messages.push(sent),
+                _ => others += 1,
+            }
+        }
+        self.asked = 0;
+        (messages, others)
     }
 
     /// After which wait somebody whose connection ended tries again: twice as long each time, within bounds, and spread

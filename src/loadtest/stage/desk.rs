@@ -1,10 +1,10 @@
 //! What a scenario works with. Owns: [`Hall`] (the sessions, the ledger, the figures of a run) and [`Desk`], which adds the world to
 //! speak into. Never: decides anything.
 
-use super::cast::Asked;
+use super::cast::{Asked, Entry};
 use super::{Cast, Figures, Outcome, SCENARIO, Sent, Status, token};
 use crate::client::{Circle, Person, Say};
-use crate::loadtest::engine::{Unsaid, World};
+use crate::loadtest::engine::{Copied, Unsaid, World};
 use crate::loadtest::ledger::{Arrival, CircleId, Ledger, StreamId};
 use crate::loadtest::stamp::Stamp;
 
@@ -38,6 +38,12 @@ pub struct Hall {
     pub run: u32,
     /// Members join their groups at every login: where nothing is stored.
     pub joins: bool,
+    /// Nobody else speaks to this server, so a text that is none of a load test is one that nobody wrote.
+    pub alone: bool,
+    /// Writers may get their own posts back (`plain.group_echo`).
+    pub echoes: bool,
+    /// By each session's place: after how many microseconds the dialect may send again on the same connection, if ever.
+    pub again_us: Vec<Option<u64>>,
     circles: Vec<CircleId>,
     /// Each session's group and its number among the members.
     seats: Vec<(u32, u32)>,
@@ -65,10 +71,13 @@ impl Hall {
             groups,
             run,
             joins: false,
+            alone: false,
+            echoes: false,
+            again_us: Vec::new(),
             circles,
             seats,
             routes: Vec::new(),
-            size,
+            size: size.max(Stamp::MIN_BYTES),
             text: String::new(),
         }
     }
@@ -99,10 +108,20 @@ impl Hall {
         (route.from, route.to)
     }
 
-    /// Begins as many connections as may be.
+    /// Begins as many connections, and logins on connections that stayed, as may be.
     pub(super) fn pump(&mut self, world: &mut dyn World) {
-        while let Some((session, place)) = self.cast.next(world.now_us()) {
-            world.connect(session, place);
+        while let Some(entry) = self.cast.next(world.now_us()) {
+            match entry {
+                Entry::Connect { session, place } => world.connect(session, place),
+                Entry::Again(session) => {
+                    // A logout has an answer of its own in `binary`; in `plain` it is heard together with the login's.
+                    match world.say(session, &Say::Logout) {
+                        Ok(number) => self.cast.ask(session, number, Asked::Other),
+                        Err(unsaid) => self.figures.error(&format!("logout not said: {unsaid}")),
+                    }
+                    self.log_in(world, session);
+                }
+            }
         }
     }
 
@@ -141,6 +160,14 @@ impl Hall {
         away_since.is_some()
     }
 
+    /// Somebody is in a group.
+    pub(super) fn joined(&mut self, now_us: u64, since_us: u64) {
+        let took_us = now_us.saturating_sub(since_us);
+        self.figures.joins += 1;
+        self.figures.join.record_us(took_us);
+        self.figures.second.record_us(took_us);
+    }
+
     /// A message's request ended.
     pub(super) fn enter(&mut self, now_us: u64, sent: Sent, outcome: Outcome<'_>) {
         let Sent { stream, counter, due_us } = sent;
@@ -159,24 +186,70 @@ impl Hall {
         }
     }
 
+    /// A text came that is no stamp.
+    pub(super) fn stray(&mut self) {
+        if self.alone {
+            self.forged("a text came that nobody wrote");
+        }
+    }
+
+    fn forged(&mut self, what: &str) {
+        self.ledger.forged();
+        self.figures.error(what);
+    }
+
+    /// In what a copy is not what was written, besides its stamp.
+    fn difference(&self, route: Route, copied: &Copied) -> Option<&'static str> {
+        let writer = self.cast.person(route.from);
+        if copied.bytes != self.size {
+            return Some("a message came with another length than was written");
+        }
+        if !copied.from.fits(&writer.name, writer.id) {
+            return Some("a message came under another sender's name");
+        }
+        match (route.to, copied.group) {
+            (Target::Person(_), None) => None,
+            (Target::Group(group), Some(tag)) => {
+                let group = &self.groups[group as usize];
+                (!tag.fits(&group.name, group.id)).then_some("a post came as one of another group")
+            }
+            (Target::Person(_), Some(_)) => Some("a private message came as a group's"),
+            (Target::Group(_), None) => Some("a group's post came as a private message"),
+        }
+    }
+
     /// A copy came; `None` where it belongs to nobody here.
-    pub(super) fn arrived(&mut self, now_us: u64, session: u32, stamp: Stamp) -> Option<Arrival> {
+    pub(super) fn arrived(&mut self, now_us: u64, session: u32, copied: &Copied, stamp: Stamp) -> Option<Arrival> {
         let stream = StreamId(stamp.stream);
-        let receiver = self.routes.get(stamp.stream as usize).and_then(|route| match route.to {
+        let Some(route) = self.routes.get(stamp.stream as usize).copied() else {
+            self.forged("a message came that was never sent");
+            return None;
+        };
+        let receiver = match route.to {
             Target::Person(to) => (to == session).then_some(0),
+            Target::Group(_) if route.from == session && self.echoes => return None,
+            Target::Group(_) if route.from == session => None,
             Target::Group(group) => self.seats.get(session as usize).filter(|seat| seat.0 == group).map(|seat| seat.1),
-        });
+        };
         let Some(receiver) = receiver else {
+            self.ledger.misdelivered();
             self.figures.error("a message came to somebody whom it was not for");
             return None;
         };
-        let arrival = self.ledger.arrived(stream, receiver, self.cast.connection(session), stamp.counter);
+        if let Some(what) = self.difference(route, copied) {
+            self.forged(what);
+        }
+        // Nothing was sent on this connection before there was a login, nor before the message was due.
+        let since_us = stamp.due_us.max(self.cast.asked_to_enter_us(session));
+        let after_us = self.again_us.get(self.cast.place(session)).copied().flatten();
+        let again = after_us.is_some_and(|after_us| now_us.saturating_sub(since_us) >= after_us);
+        let arrival = self.ledger.arrived(stream, receiver, self.cast.connection(session), stamp.counter, again);
         match arrival {
             Arrival::First | Arrival::Late
                 if self.figures.measures() && !self.cast.chose_to_be_away_at(session, stamp.due_us) =>
             {
                 let took_us = now_us.saturating_sub(stamp.due_us);
-                if self.routes[stream.0 as usize].bystander {
+                if route.bystander {
                     self.figures.bystander.record_us(took_us);
                 } else {
                     self.figures.delivered.record_us(took_us);
@@ -258,29 +331,46 @@ impl Desk<'_> {
         self.hall.pump(self.world);
     }
 
-    /// Somebody's connection is cut without a word; it comes back by itself.
-    pub fn lose(&mut self, session: u32) {
-        self.hall.cast.chooses_to_go(session);
-        self.world.disconnect(session);
-        for sent in self.hall.cast.went(session, self.world.now_us()) {
-            self.hall.enter(self.world.now_us(), sent, Outcome::Unanswered);
+    /// Asks for a group, by its number in the hall; `Scenario::joined` tells when that was answered.
+    pub fn join(&mut self, session: u32, group: u32) {
+        let since_us = self.now_us();
+        match self.world.say(session, &Say::JoinGroup(&self.hall.groups[group as usize])) {
+            Ok(number) => self.hall.cast.ask(session, number, Asked::Join { since_us }),
+            Err(unsaid) => self.hall.figures.error(&format!("joining not said: {unsaid}")),
         }
-        self.hall.cast.queue(session);
+    }
+
+    /// Somebody logs out, and in again on the same connection, as soon as its turn comes.
+    pub fn log_in_again(&mut self, session: u32) {
+        self.hall.cast.log_in_again(session);
         self.hall.pump(self.world);
     }
 
-    /// Somebody logs out and goes. What it waited for will not be answered: let it wait for that first.
-    pub fn leave(&mut self, session: u32) {
-        self.hall.cast.chooses_to_go(session);
-        self.hall.cast.unwant(session);
+    /// Somebody's connection is cut without a word; it comes back by itself.
+    pub fn lose(&mut self, session: u32) {
         if self.is_online(session) {
-            // A dialect without a word for it understands the end of the connection.
-            let _: Result<u64, Unsaid> = self.world.say(session, &Say::Logout);
+            self.hall.cast.leaves(session, self.world.now_us());
+            self.world.cut(session);
         }
-        self.world.disconnect(session);
-        for sent in self.hall.cast.went(session, self.world.now_us()) {
-            self.hall.enter(self.world.now_us(), sent, Outcome::Unanswered);
+    }
+
+    /// Somebody logs out and goes, and hears what comes until the server has closed, too. What it waits for by then will not be
+    /// answered: let it wait for that first.
+    pub fn leave(&mut self, session: u32) {
+        self.hall.cast.unwant(session);
+        match self.hall.cast.status(session) {
+            Status::Online => {
+                // A dialect without a word for it understands the end of the connection.
+                let _: Result<u64, Unsaid> = self.world.say(session, &Say::Logout);
+                self.hall.cast.leaves(session, self.world.now_us());
+                self.world.leave(session);
+            }
+            Status::Entering => {
+                self.world.disconnect(session);
+                self.hall.cast.went(session, self.world.now_us());
+                self.hall.pump(self.world);
+            }
+            Status::Away | Status::Queued | Status::Leaving => {}
         }
-        self.hall.pump(self.world);
     }
 }

@@ -16,6 +16,8 @@ pub struct Figures {
     pub phase: Phase,
     /// Logins that succeeded.
     pub logins: u64,
+    /// Groups that somebody joined, under load.
+    pub joins: u64,
     /// Connections that were made again.
     pub reconnects: u64,
     /// What went wrong.
@@ -30,6 +32,8 @@ pub struct Figures {
     pub last_delivered: Recorder,
     /// From asking to being logged in.
     pub login: Recorder,
+    /// From asking to join a group to being in it.
+    pub join: Recorder,
     /// From a friend's login or logout to being told.
     pub presence: Recorder,
     /// From a connection's end to being logged in again.
@@ -40,6 +44,16 @@ pub struct Figures {
     pub second: Recorder,
     /// Bytes of files that arrived.
     pub file_bytes: u64,
+    /// Files that arrived whole.
+    pub files: u64,
+    /// Files that did not.
+    pub broken_files: u64,
+    /// Requests that were no messages and were never answered although their connections stayed.
+    pub silent: u64,
+    /// Connections that were given up because what came was not understood.
+    pub nonsense: u64,
+    /// Friends who were not told that somebody came or went.
+    pub untold: u64,
 }
 
 impl Figures {
@@ -70,6 +84,23 @@ impl Figures {
         matches!(self.phase, Phase::Run | Phase::Drain)
     }
 
+    /// Adds the times of another run.
+    pub fn merge(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.acknowledged, &other.acknowledged),
+            (&mut self.delivered, &other.delivered),
+            (&mut self.last_delivered, &other.last_delivered),
+            (&mut self.login, &other.login),
+            (&mut self.join, &other.join),
+            (&mut self.presence, &other.presence),
+            (&mut self.reconnect, &other.reconnect),
+            (&mut self.bystander, &other.bystander),
+        ];
+        for (mine, theirs) in pairs {
+            mine.merge(theirs);
+        }
+    }
+
     /// All distributions that something was recorded in, by the report's names.
     #[must_use]
     pub fn latencies(&self) -> BTreeMap<String, Latency> {
@@ -78,6 +109,7 @@ impl Figures {
             ("delivered", &self.delivered),
             ("last_delivered", &self.last_delivered),
             ("login", &self.login),
+            ("join", &self.join),
             ("presence", &self.presence),
             ("reconnect", &self.reconnect),
             ("bystander", &self.bystander),
@@ -107,5 +139,27 @@ mod tests {
         let mut figures = Figures::default();
         figures.delivered.record_us(5);
         assert_eq!(figures.latencies().keys().collect::<Vec<_>>(), ["delivered"]);
+    }
+
+    #[test]
+    fn every_distribution_is_merged() {
+        let mut other = Figures::default();
+        for recorder in [
+            &mut other.acknowledged,
+            &mut other.delivered,
+            &mut other.last_delivered,
+            &mut other.login,
+            &mut other.join,
+            &mut other.presence,
+            &mut other.reconnect,
+            &mut other.bystander,
+        ] {
+            recorder.record_us(7);
+        }
+        let mut figures = Figures::default();
+        figures.merge(&other);
+        figures.merge(&other);
+        let counts: Vec<u64> = figures.latencies().values().map(|latency| latency.count).collect();
+        assert_eq!(counts, [2; crate::loadtest::report::LATENCIES.len()]);
     }
 }

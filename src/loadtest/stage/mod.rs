@@ -11,11 +11,10 @@ pub use cast::{Cast, Status};
 pub use desk::{Desk, Hall, Target};
 pub use figures::Figures;
 
-use super::engine::{Director, Note, World};
+use super::engine::{Copied, Director, Note, World};
 use super::ledger::{Arrival, StreamId};
 use super::report::Phase;
 use super::scenario::Scenario;
-use super::stamp::Stamp;
 use cast::{Asked, PATIENCE_US};
 
 /// Timers are told apart by the token's highest byte.
@@ -121,25 +120,51 @@ impl Stage {
         self.scenario.begin(&mut Self::desk(&mut self.hall, world));
     }
 
+    /// Whether the scenario has nothing left to do.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.scenario.is_over()
+    }
+
     /// The load ends: nothing new is sent, except what was due before.
     pub fn end(&mut self, world: &mut dyn World) {
         self.scenario.end(&mut Self::desk(&mut self.hall, world));
         self.hall.figures.phase = Phase::Drain;
     }
 
-    /// Whether nothing is on its way any more: every request is answered, every copy came, and everybody is back.
+    /// Whether nothing is on its way any more: every request is answered, every copy came, everybody was told what it should be,
+    /// and everybody is back.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.hall.cast.asked() == 0
+            && self.hall.cast.leaving() == 0
             && self.hall.ledger.outstanding() == 0
+            && self.scenario.owed() == 0
             && self.hall.cast.online() == self.hall.cast.wanted()
+    }
+
+    /// The drain is over, and what has not come by now is not waited for. `cut_short`: by somebody's wish, so that it says nothing of the
+    /// server; else the server has been silent.
+    pub fn conclude(&mut self, cut_short: bool) {
+        let Hall { cast, ledger, figures, .. } = &mut self.hall;
+        let (messages, others) = cast.forsaken();
+        for Sent { stream, counter, .. } in messages {
+            if cut_short { ledger.unanswered(stream, counter) } else { ledger.silent(stream, counter) }
+        }
+        if !cut_short {
+            figures.silent += others;
+            figures.untold += self.scenario.owed();
+        }
     }
 
     /// Once a second: gives up on what takes too long.
     pub fn each_second(&mut self, world: &mut dyn World) {
         let late_us = world.now_us().saturating_sub(PATIENCE_US);
-        for session in self.hall.cast.entering_since(late_us) {
+        for session in self.hall.cast.on_the_way_since(late_us) {
             world.disconnect(session);
+            if self.hall.cast.status(session) == Status::Leaving {
+                self.hall.figures.error("a connection that was left was not closed by the server within 20 s");
+            }
             self.broken(world, session, "no answer to connecting and logging in within 20 s");
         }
         self.scenario.each_second(&mut Self::desk(&mut self.hall, world));
@@ -173,6 +198,13 @@ impl Stage {
                 let outcome = refused.map_or(Outcome::Acknowledged, Outcome::Refused);
                 self.ended(world, session, sent, outcome);
             }
+            Asked::Join { since_us } => {
+                match refused {
+                    None => self.hall.joined(world.now_us(), since_us),
+                    Some(word) => self.hall.figures.error(&format!("not let into a group: {word}")),
+                }
+                self.scenario.joined(&mut Self::desk(&mut self.hall, world), session);
+            }
             Asked::Other => {
                 if let Some(word) = refused {
                     self.hall.figures.error(&format!("refused: {word}"));
@@ -186,12 +218,13 @@ impl Stage {
         self.scenario.answered(&mut Self::desk(&mut self.hall, world), session, sent, outcome);
     }
 
-    fn came(&mut self, world: &mut dyn World, session: u32, stamp: Option<Stamp>) {
-        let Some(stamp) = stamp.filter(|stamp| stamp.run == self.hall.run) else {
-            // Somebody else's words, or those of an earlier run: nothing of this one.
+    fn came(&mut self, world: &mut dyn World, session: u32, copied: &Copied) {
+        let Some(stamp) = copied.stamp else { return self.hall.stray() };
+        if stamp.run != self.hall.run {
+            // Those of an earlier run may still wait in a store.
             return;
-        };
-        let Some(arrival) = self.hall.arrived(world.now_us(), session, stamp) else { return };
+        }
+        let Some(arrival) = self.hall.arrived(world.now_us(), session, copied, stamp) else { return };
         if matches!(arrival, Arrival::First | Arrival::Late) {
             self.scenario.arrived(&mut Self::desk(&mut self.hall, world), session, stamp);
         }
@@ -207,16 +240,18 @@ impl Director for Stage {
         match note {
             Note::Done { number, id } => self.answered(world, session, *number, None, *id),
             Note::Refused { number, word } => self.answered(world, session, *number, Some(word), None),
-            Note::Private(stamp) | Note::Post(stamp) => self.came(world, session, *stamp),
+            Note::Copy(copied) => self.came(world, session, copied),
             Note::Presence { online } => {
                 self.scenario.presence(&mut Self::desk(&mut self.hall, world), session, *online);
             }
             Note::Closing(word) => self.hall.figures.error(&format!("the server closes: {word}")),
+            // The connection breaks by it, which tells what it was.
+            Note::Nonsense => self.hall.figures.nonsense += 1,
         }
     }
 
     fn broken(&mut self, world: &mut dyn World, session: u32, why: &str) {
-        let was_online = self.hall.cast.status(session) == Status::Online;
+        let was = self.hall.cast.status(session);
         let expected = self.hall.cast.is_leaving(session);
         let asked = self.hall.cast.went(session, world.now_us());
         if !expected {
@@ -225,10 +260,13 @@ impl Director for Stage {
         for sent in asked {
             self.ended(world, session, sent, Outcome::Unanswered);
         }
-        if was_online {
+        if was == Status::Online {
             self.scenario.went(&mut Self::desk(&mut self.hall, world), session);
         }
-        if let Some(wait_us) = self.hall.cast.again_in(session) {
+        if was == Status::Leaving {
+            // By its own choice: if it is to be back, then at once.
+            self.hall.cast.queue(session);
+        } else if let Some(wait_us) = self.hall.cast.again_in(session) {
             world.at(world.now_us() + wait_us, token(RECONNECT, u64::from(session)));
         }
         self.hall.pump(world);

@@ -1,7 +1,14 @@
-use super::{Cast, Hall, Stage, Status};
+//! The stage in a world without sockets: logins, answers, arrivals.
+
+mod proof;
+mod scenarios;
+
+use super::{Cast, Desk, Hall, Stage, Status, Target};
 use crate::cli::{Cli, Command};
+use crate::client::Label;
 use crate::loadtest::engine::fake::{Did, Fake};
-use crate::loadtest::engine::{Director, Note};
+use crate::loadtest::engine::{Copied, Director, Note, Tag};
+use crate::loadtest::ledger::StreamId;
 use crate::loadtest::plan::Plan;
 use crate::loadtest::stamp::Stamp;
 use crate::loadtest::{people, scenario};
@@ -63,8 +70,21 @@ impl Play {
     }
 
     fn arrive(&mut self, session: u32, stamp: Stamp) -> Vec<(u32, u64, Stamp)> {
-        self.stage.heard(&mut self.world, session, &Note::Private(Some(stamp)));
+        let copied = self.copied(stamp);
+        self.stage.heard(&mut self.world, session, &Note::Copy(copied));
         self.world.messages()
+    }
+
+    /// A copy of a message as a dialect tells it that has no names.
+    fn copied(&self, stamp: Stamp) -> Copied {
+        let hall = self.stage.hall();
+        let posted = stamp.stream == 0 && matches!(hall.route(StreamId(0)).1, Target::Group(_));
+        Copied { stamp: Some(stamp), bytes: 64, from: Tag::default(), group: posted.then(Tag::default) }
+    }
+
+    /// The scenario's hand.
+    fn desk(&mut self) -> Desk<'_> {
+        Desk { world: &mut self.world, hall: self.stage.hall_mut() }
     }
 
     /// Every timer that was asked for comes, up to a time.
@@ -191,31 +211,6 @@ fn no_more_than_so_many_enter_at_once_and_a_ramp_is_spread() {
 }
 
 #[test]
-fn what_belongs_to_nobody_is_told_and_earlier_runs_are_not_counted() {
-    let mut play = Play::ramped("private --sessions 4");
-    let sent = play.begin();
-    let stamp = sent[0].2;
-    play.arrive(3, stamp);
-    play.arrive(1, Stamp { counter: 9, ..stamp });
-    play.arrive(1, Stamp { stream: 9, ..stamp });
-    play.arrive(1, Stamp { run: 2, stream: 9, ..stamp });
-    let figures = &play.stage.hall().figures;
-    assert_eq!(figures.errors["a message came to somebody whom it was not for"], 2);
-    assert_eq!(figures.errors["a message came that was never sent"], 1);
-    assert_eq!(play.stage.hall().ledger.so_far().delivered, 0);
-}
-
-#[test]
-fn what_could_not_be_said_is_unanswered() {
-    let mut play = Play::ramped("private --sessions 2");
-    play.world.full = Some(0);
-    assert_eq!(play.begin(), []);
-    let hall = play.stage.hall();
-    assert_eq!((hall.ledger.so_far().sent, hall.ledger.so_far().unanswered), (1, 1));
-    assert_eq!(hall.figures.failures, 1);
-}
-
-#[test]
 fn a_post_is_complete_when_all_members_have_it() {
     let mut play = Play::ramped("group --sessions 3");
     let sent = play.begin();
@@ -237,42 +232,95 @@ fn a_post_is_complete_when_all_members_have_it() {
 }
 
 #[test]
-fn friends_are_told_of_every_move_before_the_next() {
-    let mut play = Play::ramped("presence --sessions 4");
-    play.stage.begin(&mut play.world);
-    let went = play.world.done();
-    assert!(matches!(&went[..], [Did::Say(0, _, words), Did::Disconnect(0)] if words == "logout"), "{went:?}");
-    play.world.now_us = 400;
-    for friend in [1, 2, 3] {
-        assert_eq!(play.world.done(), []);
-        play.stage.heard(&mut play.world, friend, &Note::Presence { online: false });
-    }
-    assert_eq!(play.world.did, [Did::Connect(0, 0)]);
-    play.stage.opened(&mut play.world, 0);
-    let Some(Did::Say(0, number, _)) = play.world.did.pop_back() else { panic!("no login") };
-    play.world.done();
-    // The friends may hear of it before the guest does.
-    for friend in [1, 2, 3] {
-        play.stage.heard(&mut play.world, friend, &Note::Presence { online: true });
-    }
-    assert_eq!(play.world.done(), []);
-    play.stage.heard(&mut play.world, 0, &Note::Done { number, id: None });
-    assert!(matches!(play.world.done()[..], [Did::Say(..), Did::Disconnect(0)]));
-    assert_eq!(play.stage.hall().figures.presence.count(), 6);
-}
-
-#[test]
 fn who_was_away_by_choice_does_not_make_the_server_slow() {
     let mut play = Play::ramped("private --sessions 2");
     let sent = play.begin();
     play.world.now_us = 10;
-    let hall = play.stage.hall_mut();
-    super::Desk { world: &mut play.world, hall }.leave(1);
+    play.desk().leave(1);
+    play.stage.broken(&mut play.world, 1, "closed by the server");
     play.world.now_us = 9_000_000;
-    let hall = play.stage.hall_mut();
-    super::Desk { world: &mut play.world, hall }.come(1);
+    play.desk().come(1);
     play.let_in();
     play.arrive(1, sent[0].2);
     let hall = play.stage.hall();
     assert_eq!((hall.ledger.so_far().delivered, hall.figures.delivered.count()), (1, 0));
+}
+
+#[test]
+fn a_login_alone_stays_on_its_connection_and_waits_for_its_turn() {
+    let mut play = Play::ramped("login --sessions 200");
+    play.stage.begin(&mut play.world);
+    let did = play.world.done();
+    assert!(did.iter().all(|did| matches!(did, Did::Say(..))), "{did:?}");
+    // As many at the same time as when they connect.
+    let words = |name: &str| {
+        let said = did.iter().filter_map(|did| match did {
+            Did::Say(session, number, words) if words.starts_with(name) => Some((*session, *number)),
+            _ => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    let (outs, ins) = (words("logout"), words("login"));
+    assert_eq!((outs.len(), ins.len()), (128, 128));
+    assert_eq!((outs[0].0, ins[0].0), (0, 0));
+    assert!(outs[0].1 < ins[0].1, "the logout comes first");
+    let answer = |play: &mut Play, number| play.stage.heard(&mut play.world, 0, &Note::Done { number, id: None });
+    answer(&mut play, outs[0].1);
+    assert_eq!(play.world.done(), []);
+    answer(&mut play, ins[0].1);
+    let next: Vec<u32> = play
+        .world
+        .done()
+        .into_iter()
+        .filter_map(|did| match did {
+            Did::Say(session, ..) => Some(session),
+            _ => None,
+        })
+        .collect();
+    // The next in the queue says both; the one that came is behind it.
+    assert_eq!(next, [128, 128]);
+    let figures = &play.stage.hall().figures;
+    assert_eq!((figures.logins, figures.reconnects, figures.login.count()), (201, 0, 1));
+}
+
+#[test]
+fn a_login_whose_connection_ends_meanwhile_comes_by_a_new_one() {
+    let mut play = Play::ramped("login --sessions 1");
+    play.stage.begin(&mut play.world);
+    play.world.done();
+    play.stage.broken(&mut play.world, 0, "gone");
+    play.wait(1_000_000);
+    assert_eq!(play.world.done(), [Did::Connect(0, 0)]);
+    play.stage.opened(&mut play.world, 0);
+    let Some(Did::Say(0, number, words)) = play.world.did.pop_back() else { panic!("nothing was said") };
+    assert!(words.starts_with("login"), "{words}");
+    play.stage.end(&mut play.world);
+    play.stage.heard(&mut play.world, 0, &Note::Done { number, id: None });
+    assert_eq!(play.stage.hall().figures.reconnects, 1);
+    assert!(play.stage.is_quiet());
+}
+
+#[test]
+fn everybody_joins_every_group_but_its_own_once_and_then_it_is_over() {
+    let mut play = Play::ramped("join --sessions 4 --groups 2");
+    play.stage.begin(&mut play.world);
+    let mut joined = Vec::new();
+    while let Some(did) = play.world.did.pop_front() {
+        let Did::Say(session, number, words) = did else { panic!("{did:?}") };
+        assert!(!play.stage.is_over());
+        joined.push((session, words.rsplit_once("-g").unwrap().1.to_owned()));
+        // One refusal: whoever is refused goes on with the next group.
+        let answer = if session == 3 && joined.len() < 5 {
+            Note::Refused { number, word: "full".into() }
+        } else {
+            Note::Done { number, id: None }
+        };
+        play.stage.heard(&mut play.world, session, &answer);
+    }
+    joined.sort_unstable();
+    let expected = [(0, 1), (1, 0), (2, 0), (2, 1), (3, 0), (3, 1)].map(|(who, group)| (who, format!("{group:05}")));
+    assert_eq!(joined, expected);
+    assert!(play.stage.is_over());
+    let figures = &play.stage.hall().figures;
+    assert_eq!((figures.joins, figures.join.count(), figures.failures), (5, 5, 1));
 }

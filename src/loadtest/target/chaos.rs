@@ -47,7 +47,7 @@ impl Chaos {
                 self.state = State::Down(now_us);
                 "killed".to_owned()
             }
-            State::Down(since_us) if own.is_ready()? => {
+            State::Down(since_us) if own.is_ready(Duration::from_micros(now_us - since_us))? => {
                 self.state = State::Returning(since_us);
                 format!("ready again after {:.2} s", seconds(now_us - since_us))
             }
@@ -66,6 +66,12 @@ impl Chaos {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Up)
+    }
+
+    /// Whether the server is starting: nothing can come from it.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        matches!(self.state, State::Down(_))
     }
 
     /// Kills no more.

@@ -45,6 +45,8 @@ pub struct Own {
     /// What processes before the present one took, in user mode and in the kernel.
     before: (u64, u64),
     pin: bool,
+    /// It is this program, not another one.
+    is_own_program: bool,
     /// What a reader of the report should know of its settings.
     pub notes: Vec<String>,
     /// Goes with it, unless the data are to be kept.
@@ -69,22 +71,31 @@ impl Own {
             true => Some(certify(folder.path(), &mut sets).map_err(|error| failed("no certificate", error))?),
             false => None,
         };
-        let mut own = Self {
+        let mut own = Self::idle(program, data, sets, options.pin, folder);
+        own.is_own_program = options.program.is_none();
+        (own.certificate, own.notes) = (certificate, notes);
+        own.spawn()?;
+        own.wait()?;
+        Ok(own)
+    }
+
+    /// One that is not started yet, with these settings over those in the program.
+    #[must_use]
+    pub fn idle(program: PathBuf, data: PathBuf, sets: Vec<String>, pin: bool, folder: TempDir) -> Self {
+        Self {
             program,
             sets,
             log: folder.path().join("log"),
             data,
             listeners: BTreeMap::new(),
-            certificate,
+            certificate: None,
             process: None,
             before: (0, 0),
-            pin: options.pin,
-            notes,
+            pin,
+            is_own_program: true,
+            notes: Vec::new(),
             _folder: folder,
-        };
-        own.spawn()?;
-        own.wait()?;
-        Ok(own)
+        }
     }
 
     /// Where a voice is spoken.
@@ -111,7 +122,14 @@ impl Own {
         };
         let log = File::options().create(true).append(true).open(&self.log).map_err(failed)?;
         let mut command = Command::new(&self.program);
-        command.arg("serve").arg("--data").arg(&self.data).current_dir(std::env::temp_dir());
+        command.arg("serve");
+        // So that it ends even when this process is killed with SIGKILL: its standard input does, then. Other programs may be too old to know that.
+        if self.is_own_program {
+            command.arg("--stop-with-stdin").stdin(Stdio::piped());
+        } else {
+            command.stdin(Stdio::null());
+        }
+        command.arg("--data").arg(&self.data).current_dir(std::env::temp_dir());
         let ends: &[&str] = if self.certificate.is_some() { &["", SECURE] } else { &[""] };
         for name in ends.iter().flat_map(|end| LISTENERS.map(|name| format!("{name}{end}"))) {
             let address = self.listeners.get(&name).map_or_else(|| "127.0.0.1:0".to_owned(), ToString::to_string);
@@ -126,7 +144,7 @@ impl Own {
                 command.env_remove(name);
             }
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.stdout(Stdio::piped()).stderr(log);
         let mut child = elsewhere(self.pin, || command.spawn()).map_err(failed)?;
         let (tell, lines) = channel();
         if let Some(stdout) = child.stdout.take() {
@@ -167,11 +185,11 @@ impl Own {
         }
     }
 
-    /// Whether a start that was begun is over.
+    /// Whether a start that was begun so long ago is over.
     ///
     /// # Errors
-    /// It ended instead.
-    pub fn is_ready(&mut self) -> Result<bool, Failure> {
+    /// It ended instead, or takes too long.
+    pub fn is_ready(&mut self, since: Duration) -> Result<bool, Failure> {
         loop {
             let Some((_, lines)) = &self.process else { return Err(self.failure("it is not running")) };
             match lines.try_recv() {
@@ -179,6 +197,9 @@ impl Own {
                     if self.note_line(&line) {
                         return Ok(true);
                     }
+                }
+                Err(TryRecvError::Empty) if since > START => {
+                    return Err(self.failure("it is not ready again after a minute"));
                 }
                 Err(TryRecvError::Empty) => return Ok(false),
                 Err(TryRecvError::Disconnected) => return Err(self.failure("it ended instead of being ready again")),
@@ -223,6 +244,12 @@ impl Own {
     pub fn sample(&self) -> Option<Sample> {
         let (child, _) = self.process.as_ref()?;
         proc::sample(child.id()).map(|sample| sample.with(self.before))
+    }
+
+    /// Its process, while there is one.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|(child, _)| child.id())
     }
 
     fn failure(&self, what: &str) -> Failure {

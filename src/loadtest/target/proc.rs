@@ -1,6 +1,8 @@
 //! What a process costs, from `/proc`. Owns: reading it. Never: guesses; what cannot be read is `None`.
 
 use crate::loadtest::report::Usage;
+use rustix::process::Pid;
+use rustix::thread::sched_getaffinity;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -15,7 +17,14 @@ pub struct Sample {
     pub rss_kib: u64,
     /// Nanoseconds of CPU of each thread that lives, by its number.
     pub threads: BTreeMap<u32, u64>,
+    /// Processors that it may use; at least 1.
+    pub processors: u32,
+    /// Of the threads' time, that of the server's threads that hash passwords.
+    pub hashing_ns: u64,
 }
+
+/// How the server's threads that hash passwords are called (`actors::accounts::Hasher`).
+const HASHING: &str = "hash-";
 
 /// A process's sample now; `None` where there is no such process or it may not be looked at.
 #[must_use]
@@ -23,14 +32,26 @@ pub fn sample(pid: u32) -> Option<Sample> {
     let (user_us, system_us) = times(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
     let rss_kib = resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)?;
     let mut threads = BTreeMap::new();
+    let mut hashing_ns = 0;
     for entry in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
         // A thread may end meanwhile.
         let id = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
-        let text = fs::read_to_string(entry.path().join("schedstat")).ok();
-        let ran = text.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-        threads.extend(id.zip(ran));
+        let text = |name| fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+        if let Some((id, (ran, hashed))) = id.zip(thread(&text("comm"), &text("schedstat"))) {
+            hashing_ns += hashed;
+            threads.insert(id, ran);
+        }
     }
-    Some(Sample { user_us, system_us, rss_kib, threads })
+    // A process that may be looked at, and whose processors may not, is taken to have all of them.
+    let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let processors = sched_getaffinity(id).map_or(u32::MAX, |set| set.count()).max(1);
+    Some(Sample { user_us, system_us, rss_kib, threads, processors, hashing_ns })
+}
+
+/// Nanoseconds of a thread by its name and its `schedstat`, and those of them that went into hashing.
+fn thread(name: &str, schedstat: &str) -> Option<(u64, u64)> {
+    let ran = schedstat.split(' ').next()?.parse().ok()?;
+    Some((ran, if name.starts_with(HASHING) { ran } else { 0 }))
 }
 
 /// User and system time, in microseconds, from `/proc/PID/stat`.
@@ -43,9 +64,19 @@ fn times(stat: &str) -> Option<(u64, u64)> {
     Some((next()?, next()?))
 }
 
+/// The most KiB that a process ever had resident; `None` as with [`sample`].
+#[must_use]
+pub fn peak_kib(pid: u32) -> Option<u64> {
+    kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")
+}
+
 /// Resident KiB, from `/proc/PID/status`.
 fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kib(status, "VmRSS:")
+}
+
+fn kib(status: &str, what: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
@@ -64,6 +95,7 @@ impl Sample {
             system_s,
             us_per_message: each(acknowledged),
             us_per_delivery: each(delivered),
+            us_per_gib: 0.0,
             busiest_thread: if elapsed_s > 0.0 { (busiest / elapsed_s).min(1.0) } else { 0.0 },
         }
     }
@@ -85,7 +117,7 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, resident, sample, times};
+    use super::{Sample, peak_kib, resident, sample, thread, times};
 
     #[test]
     fn a_name_with_brackets_does_not_move_the_fields() {
@@ -99,14 +131,29 @@ mod tests {
     #[test]
     fn this_process_can_be_looked_at_and_another_not() {
         let me = sample(std::process::id()).unwrap();
-        assert!(me.rss_kib > 0 && !me.threads.is_empty());
+        assert!(me.rss_kib > 0 && !me.threads.is_empty() && me.processors > 0);
+        assert!(peak_kib(std::process::id()).unwrap() > 0 && peak_kib(u32::MAX).is_none());
         assert_eq!(sample(u32::MAX), None);
     }
 
     #[test]
+    fn threads_that_hash_are_known_by_their_name() {
+        assert_eq!(thread("hash-0\n", "1234 5 6\n"), Some((1234, 1234)));
+        assert_eq!(thread("store\n", "1234 5 6\n"), Some((1234, 0)));
+        assert_eq!(thread("rehash-0\n", "7 5 6\n"), Some((7, 0)));
+        assert_eq!(thread("hash-0\n", ""), None);
+    }
+
+    #[test]
     fn usage_is_the_difference() {
-        let before =
-            Sample { user_us: 1_000_000, system_us: 500_000, rss_kib: 1, threads: [(1, 5_000_000_000)].into() };
+        let before = Sample {
+            user_us: 1_000_000,
+            system_us: 500_000,
+            rss_kib: 1,
+            threads: [(1, 5_000_000_000)].into(),
+            processors: 2,
+            hashing_ns: 0,
+        };
         let mut after = before.clone();
         (after.user_us, after.system_us) = (2_000_000, 1_500_000);
         after.threads = [(1, 5_500_000_000), (2, 1_800_000_000)].into();

@@ -1,15 +1,16 @@
-//! The scenario `file`: files go from one to another through the server's relay. Owns: [`Transfers`], two threads for each pair with
-//! blocking sockets, since a few streams that move all they can need no event loop. Never: sends a message.
+//! The scenario `file`: files go from one to another through the server's relay, or through a bare one. Owns: [`Transfers`], two threads for each
+//! pair with blocking sockets, since a few streams that move all they can need no event loop. Never: sends a message.
 //!
-//! The senders' and receivers' accounts are logged in a second time here, in `plain` (docs/plain.md, Files). Every byte is compared with what was
-//! sent.
+//! With a server, the senders' and receivers' accounts are logged in a second time here, in `plain` (docs/plain.md, Files). Every byte is
+//! compared with what was sent.
 
+mod bare;
 mod side;
 
 use crate::loadtest::people::Account;
 use side::{Side, block};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,28 @@ impl Shared {
     fn error(&self, what: String) {
         *self.errors.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
     }
+
+    /// Receives one file.
+    fn take(&self, stream: &mut TcpStream, block: &[u8], size: u64) {
+        let outcome = side::take(stream, block, size, |count| {
+            self.bytes.fetch_add(count, Ordering::Relaxed);
+        });
+        match outcome {
+            Ok(()) => {
+                self.files.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => self.error(error),
+        }
+    }
+}
+
+/// What files go through.
+#[derive(Clone, Debug)]
+pub enum Road {
+    /// A server: where it speaks `plain`, and the accounts, each two of them a pair.
+    Server(SocketAddr, Vec<Account>),
+    /// A bare relay (`baseline::files`), and the number of pairs.
+    Relay(SocketAddr, u32),
 }
 
 /// All transfers of a run.
@@ -40,20 +63,39 @@ pub struct Transfers {
 impl Transfers {
     /// Begins to move files of `size` bytes between the two of each pair, one after the other.
     #[must_use]
-    pub fn begin(address: SocketAddr, accounts: &[Account], size: u64) -> Self {
+    pub fn begin(road: &Road, size: u64) -> Self {
         let shared = Arc::new(Shared::default());
-        let mut threads = Vec::new();
-        for pair in accounts.chunks_exact(2) {
-            let (tell, heard) = channel();
-            let (one, other) = (pair[0].clone(), pair[1].clone());
-            let receiver = other.person.name.clone();
-            let book = Arc::clone(&shared);
-            threads.push(thread::spawn(move || noted(&book, |book| receive(book, address, &other, size, &tell))));
-            let book = Arc::clone(&shared);
-            threads
-                .push(thread::spawn(move || noted(&book, |book| send(book, address, &one, &receiver, size, &heard))));
+        let mut all = Self { shared, threads: Vec::new() };
+        match road {
+            Road::Server(address, accounts) => {
+                let address = *address;
+                for pair in accounts.chunks_exact(2) {
+                    let (tell, heard) = channel();
+                    let (one, other) = (pair[0].clone(), pair[1].clone());
+                    let receiver = other.person.name.clone();
+                    all.spawn(move |shared| receive(shared, address, &other, size, &tell));
+                    all.spawn(move |shared| send(shared, address, &one, &receiver, size, &heard));
+                }
+            }
+            Road::Relay(address, pairs) => {
+                let address = *address;
+                for pair in 0..*pairs {
+                    let ((ask, asked), (tell, heard)) = (channel(), channel());
+                    all.spawn(move |shared| bare::receive(shared, address, pair, size, &asked, &tell));
+                    all.spawn(move |shared| bare::send(shared, address, pair, size, &ask, &heard));
+                }
+            }
         }
-        Self { shared, threads }
+        all
+    }
+
+    fn spawn(&mut self, work: impl FnOnce(&Shared) -> Result<(), String> + Send + 'static) {
+        let shared = Arc::clone(&self.shared);
+        self.threads.push(thread::spawn(move || {
+            if let Err(error) = work(&shared) {
+                shared.error(error);
+            }
+        }));
     }
 
     /// Bytes that arrived so far.
@@ -76,12 +118,6 @@ impl Transfers {
     }
 }
 
-fn noted(shared: &Shared, work: impl FnOnce(&Shared) -> Result<(), String>) {
-    if let Err(error) = work(shared) {
-        shared.error(error);
-    }
-}
-
 /// Receives until the sender says that there are no more.
 fn receive(shared: &Shared, address: SocketAddr, who: &Account, size: u64, tell: &Sender<()>) -> Result<(), String> {
     let mut side = Side::log_in(address, who)?;
@@ -92,15 +128,7 @@ fn receive(shared: &Shared, address: SocketAddr, who: &Account, size: u64, tell:
     let block = block();
     while let Some(port) = side.port("recv_file_port_reply", || shared.ended.load(Ordering::Relaxed))? {
         let mut stream = side.connect(port)?;
-        let outcome = side::take(&mut stream, &block, size, |count| {
-            shared.bytes.fetch_add(count, Ordering::Relaxed);
-        });
-        match outcome {
-            Ok(()) => {
-                shared.files.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => shared.error(error),
-        }
+        shared.take(&mut stream, &block, size);
         // Without the sender there is nothing more to come.
         if tell.send(()).is_err() {
             break;

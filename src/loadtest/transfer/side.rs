@@ -88,10 +88,15 @@ impl Side {
     }
 
     pub(super) fn connect(&self, port: u16) -> Result<TcpStream, String> {
-        let stream = open(SocketAddr::new(self.address.ip(), port))?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-        Ok(stream)
+        connect(SocketAddr::new(self.address.ip(), port))
     }
+}
+
+/// A connection for bytes.
+pub(super) fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    let stream = open(address)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
+    Ok(stream)
 }
 
 fn open(address: SocketAddr) -> Result<TcpStream, String> {

@@ -22,6 +22,22 @@ enum Fault {
     Ghost,
     /// Never answered, and the connection closes.
     Hang,
+    /// Held back until the receiver's next connection, which comes because the present one is closed behind the next message.
+    Overtake,
+    /// Delivered, and to its writer as well.
+    Leak,
+    /// Delivered under somebody else's name.
+    Rename,
+    /// Delivered with a longer text.
+    Lengthen,
+    /// Delivered with one digit of its text changed.
+    Change,
+    /// Delivered, and a copy of a message with it that nobody sent.
+    Invent,
+    /// Answered twice.
+    AnswerTwice,
+    /// The first of them and all behind it are not answered any more; the connection stays.
+    Silence,
 }
 
 #[derive(Default)]
@@ -29,6 +45,7 @@ struct Hall {
     people: HashMap<String, TcpStream>,
     messages: u64,
     held: Option<String>,
+    silent: bool,
 }
 
 /// A stand-in that speaks as much `plain` as a load test needs. One pair writes, so messages have one order.
@@ -60,11 +77,14 @@ fn client(hall: &Mutex<Hall>, mut stream: TcpStream, fault: Fault) {
         match command.as_str() {
             "login" => {
                 let name = asked["user"].as_str().unwrap().to_owned();
-                hall.lock().unwrap().people.insert(name, stream.try_clone().unwrap());
-                say(
-                    &mut stream,
-                    &json!({ "cmd": "login_reply", "result": "success", "friend": "", "group": "", "id": "1" }),
-                );
+                let mut hall = hall.lock().unwrap();
+                // Numbers are not what this server knows people by.
+                say(&mut stream, &json!({ "cmd": "login_reply", "result": "success", "friend": "", "group": "" }));
+                let waits = hall.held.take_if(|held| fault == Fault::Overtake && to(held) == name);
+                if let Some(held) = waits {
+                    say(&mut stream, &serde_json::from_str(&held).unwrap());
+                }
+                hall.people.insert(name, stream.try_clone().unwrap());
             }
             "private_chat" => {
                 let mut hall = hall.lock().unwrap();
@@ -75,24 +95,65 @@ fn client(hall: &Mutex<Hall>, mut stream: TcpStream, fault: Fault) {
                     stream.shutdown(std::net::Shutdown::Both).unwrap();
                     return;
                 }
-                say(&mut stream, &json!({ "cmd": "private_chat_reply", "result": result }));
+                hall.silent |= wrong && fault == Fault::Silence;
+                if hall.silent {
+                    continue;
+                }
+                let answer = json!({ "cmd": "private_chat_reply", "result": result });
+                say(&mut stream, &answer);
                 let mut out = vec![line.clone()];
+                let text = asked["text"].as_str().unwrap();
+                let with = |key: &str, value: String| {
+                    let mut other = asked.clone();
+                    other[key] = value.into();
+                    other.to_string()
+                };
                 match fault {
+                    Fault::Overtake if !wrong => {}
                     _ if !wrong => out.extend(hall.held.take()),
-                    Fault::None | Fault::Ghost | Fault::Hang => {}
+                    Fault::None | Fault::Ghost | Fault::Hang | Fault::Silence => {}
                     Fault::Lose => out.clear(),
                     Fault::Double => out.push(line.clone()),
-                    Fault::Delay => hall.held = out.pop(),
+                    Fault::Delay | Fault::Overtake => hall.held = out.pop(),
+                    Fault::Leak => say(&mut stream, &asked),
+                    Fault::Rename => out = vec![with("user_from", "somebody".into())],
+                    Fault::Lengthen => out = vec![with("text", format!("{text}."))],
+                    Fault::Change => {
+                        // The last digit of when it was due, and the check behind it stays.
+                        let other = if &text[37..38] == "0" { "1" } else { "0" };
+                        out = vec![with("text", format!("{}{other}{}", &text[..37], &text[38..]))];
+                    }
+                    // Of this run, and of a stream that there is not. The check of a text with other digits is another.
+                    Fault::Invent => out.push(with("text", invented(text))),
+                    Fault::AnswerTwice => say(&mut stream, &answer),
                 }
-                let to = hall.people.get_mut(asked["user_to"].as_str().unwrap()).unwrap();
+                let whole = !wrong && fault == Fault::Overtake && hall.held.is_some();
+                let to = hall.people.get_mut(to(&line)).unwrap();
                 for line in out {
+                    // Whoever is away for a moment will not miss it: a run with such a fault sends one by one.
                     to.write_all(format!("{line}\n").as_bytes()).unwrap();
+                }
+                if whole {
+                    to.shutdown(std::net::Shutdown::Both).unwrap();
                 }
             }
             "offline" => {}
             _ => say(&mut stream, &done),
         }
     }
+}
+
+/// Whom a line is for.
+fn to(line: &str) -> &str {
+    let (_, rest) = line.split_once(r#""user_to":""#).unwrap();
+    rest.split_once('"').unwrap().0
+}
+
+/// A text as the load test writes it, with a counter far beyond, and the check that belongs to it.
+fn invented(text: &str) -> String {
+    let digits = format!("{}{:08x}{}", &text[2..18], 0x00ff_ffff, &text[26..38]);
+    let check = digits.bytes().fold(0u8, |sum, digit| sum.wrapping_mul(31).wrapping_add(digit));
+    format!("hy{digits}{check:02x}{}", &text[40..])
 }
 
 /// How many of `sent` messages the fault met.
@@ -115,23 +176,63 @@ fn an_honest_stand_in_passes() {
 
 #[test]
 fn every_fault_is_found_and_counted() {
-    for (fault, what) in
-        [(Fault::Lose, "lost"), (Fault::Double, "duplicated"), (Fault::Delay, "reordered"), (Fault::Ghost, "ghosts")]
-    {
+    for (fault, what, words) in [
+        (Fault::Lose, "lost", "lost"),
+        (Fault::Double, "duplicated", "duplicated"),
+        (Fault::Delay, "reordered", "reordered"),
+        (Fault::Ghost, "ghosts", "delivered though refused"),
+        (Fault::Leak, "misdelivered", "delivered to somebody else"),
+        (Fault::Rename, "forged", "never written as they came"),
+        (Fault::Lengthen, "forged", "never written as they came"),
+        (Fault::Invent, "forged", "never written as they came"),
+        (Fault::Change, "lost", "lost"),
+    ] {
         let (code, report, said) = run(fault);
         assert_eq!(code, Some(3), "{fault:?}: {said}");
-        for other in ["lost", "duplicated", "reordered", "ghosts"] {
+        for other in FAULTS {
             let expected = if other == what { met(count(&report, "sent")) } else { 0 };
             assert_eq!(count(&report, other), expected, "{fault:?}: {other} of {}", report["counts"]);
         }
-        assert!(
-            said.contains(match fault {
-                Fault::Ghost => "refused",
-                _ => what,
-            }),
-            "{said}"
-        );
+        assert!(said.contains(words), "{said}");
     }
+}
+
+/// All that fails a run.
+const FAULTS: [&str; 12] = [
+    "lost",
+    "duplicated",
+    "reordered",
+    "ghosts",
+    "torn",
+    "disagreed",
+    "misdelivered",
+    "forged",
+    "silent",
+    "nonsense",
+    "untold",
+    "broken_files",
+];
+
+#[test]
+fn what_overtakes_on_a_later_connection_is_reordered() {
+    let words = format!("private --to {} --sessions 2 --rate 5 --duration 2s", serve(Fault::Overtake));
+    let (code, report, said) = try_load(&words);
+    assert_eq!(code, Some(3), "{said}");
+    assert_eq!((count(&report, "reordered"), count(&report, "lost")), (1, 0), "{}", report["counts"]);
+    assert!(count(&report, "reconnects") >= 1);
+}
+
+#[test]
+fn an_answer_to_nothing_and_silence_fail_a_run() {
+    let (code, report, said) = run(Fault::AnswerTwice);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(count(&report, "nonsense") >= 1, "{}", report["counts"]);
+    let (code, report, said) = run(Fault::Silence);
+    assert_eq!(code, Some(3), "{said}");
+    let answered = count(&report, "acknowledged");
+    assert_eq!((answered, count(&report, "unanswered")), (5, 0), "{}", report["counts"]);
+    assert_eq!(count(&report, "silent"), count(&report, "sent") - answered);
+    assert!(said.contains("never answered on a live connection"), "{said}");
 }
 
 #[test]

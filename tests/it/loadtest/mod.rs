@@ -93,8 +93,19 @@ fn scenarios_without_messages() {
         load("idle --self --sessions 30 --duration 1s --ramp 500ms --dialect plain,framed,binary --link tcp,ws");
     assert_eq!((count(&report, "logins"), count(&report, "reconnects")), (30, 0));
     assert!(report["phases"]["ramp_s"].as_f64().unwrap() >= 0.45, "{}", report["phases"]);
-    let report = load("login --self --sessions 10 --duration 1s --dialect plain,framed,binary");
-    assert!(count(&report, "logins") > 20 && values(&report, "login") > 10);
+    let report = load("login --self --reconnect --sessions 10 --duration 1s --dialect plain,framed,binary");
+    assert!(count(&report, "logins") > 20 && values(&report, "login") > 10 && count(&report, "reconnects") > 10);
+    let report = load("login --self --members --sessions 10 --duration 1s --dialect plain,binary --link tcp,ws");
+    assert!(count(&report, "logins") > 20 && count(&report, "reconnects") == 0, "{}", report["counts"]);
+    assert_eq!(report["counts"]["errors"].as_object().unwrap().len(), 0, "{}", report["counts"]);
+    let cpu = &report["cpu"];
+    let all = cpu["server"]["user_s"].as_f64().unwrap() + cpu["server"]["system_s"].as_f64().unwrap();
+    let hashing = cpu["server_hashing_s"].as_f64().unwrap();
+    // The sum is told in hundredths of a second.
+    assert!(hashing > 0.0 && hashing < all + 0.03, "{cpu:#}");
+    let report = load("join --self --sessions 12 --groups 3 --duration 20s --dialect plain,framed,binary");
+    assert_eq!((count(&report, "joins"), values(&report, "join")), (33, 33));
+    assert!(report["phases"]["run_s"].as_f64().unwrap() < 15.0, "{}", report["phases"]);
     for words in ["", " --rate 50"] {
         let report = load(&format!("presence --self --sessions 17 --duration 1s --dialect plain,framed,binary{words}"));
         assert!(values(&report, "presence") > 0, "{report:#}");
@@ -114,6 +125,54 @@ fn files_arrive_whole() {
     let report = load("file --self --sessions 4 --size 1MiB --duration 1s --set relay.settle_ms=10");
     assert!(report["rates"]["file_bytes"].as_f64().unwrap() > 1e6, "{}", report["rates"]);
     assert_eq!(report["counts"]["errors"].as_object().unwrap().len(), 0, "{}", report["counts"]);
+}
+
+#[test]
+fn files_go_through_bare_relays_as_well() {
+    let report =
+        load("file --self --sessions 4 --size 1MiB --duration 1s --set relay.settle_ms=10 --baseline splice,copy");
+    for name in ["splice", "copy"] {
+        let relay = &report["baselines"][name];
+        assert!(relay["rates"]["file_bytes"].as_f64().unwrap() > 1e6, "{name}: {relay:#}");
+        assert!(relay["server"]["us_per_gib"].as_f64().unwrap() > 0.0, "{name}: {relay:#}");
+    }
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("half of its time before the server") && !notes.contains(" times: "), "{notes}");
+}
+
+#[test]
+fn within_one_process_in_every_dialect() {
+    for dialect in ["plain", "framed", "binary"] {
+        proved(&format!("private --in-process --sessions 20 --duration 1s --dialect {dialect}"));
+    }
+}
+
+#[test]
+fn a_tool_that_is_killed_leaves_no_server() {
+    let mut command = hongyan();
+    command.args(["loadtest", "idle", "--self", "--sessions", "2", "--duration", "1h"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = std::io::BufReader::new(child.stderr.take().unwrap());
+    assert!(std::io::BufRead::lines(lines).any(|line| line.unwrap().contains(" run ")));
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let server: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    // Its folder stays when nobody is left to remove it.
+    let words = std::fs::read_to_string(format!("/proc/{server}/cmdline")).unwrap();
+    let data = words.split('\0').skip_while(|word| *word != "--data").nth(1).unwrap();
+    let folder = std::path::Path::new(data).parent().unwrap().to_owned();
+    assert!(folder.file_name().unwrap().to_str().unwrap().starts_with("hongyan-loadtest-"), "{folder:?}");
+    let pidfd = rustix::process::pidfd_open(
+        rustix::process::Pid::from_raw(server).unwrap(),
+        rustix::process::PidfdFlags::empty(),
+    )
+    .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // A process that has ended makes its descriptor readable.
+    let mut ended = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+    let patience = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
+    assert_eq!(rustix::event::poll(&mut ended, Some(&patience)).unwrap(), 1, "the server still runs");
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
@@ -160,6 +219,27 @@ fn a_server_that_runs_already_and_accounts_that_are_kept() {
     assert_eq!(lines(), 8);
     proved(&format!("private {to} --sessions 4 --duration 1s"));
     assert_eq!(lines(), 8);
+}
+
+#[test]
+fn a_store_is_filled_served_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let large = |data: &std::path::Path| {
+        let mut command = hongyan();
+        command.args(["loadtest", "--large", "--quiet", "--people", "200", "--messages", "2000", "--data"]).arg(data);
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let Output { status, stdout, stderr } = large(&dir.path().join("data"));
+    let (said, why) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert_eq!(status.code(), Some(0), "{why}");
+    // Every figure was measured, whatever it was; and of those that can be missed, a start with next to nothing is not.
+    assert!(!said.contains("not measured"), "{said}");
+    let starts: Vec<&str> = said.lines().filter(|line| line.contains("until it is ready")).collect();
+    assert!(starts.len() == 3 && starts.iter().all(|line| line.ends_with("| reached |")), "{said}");
+    // What is there is left alone.
+    let again = large(&dir.path().join("data"));
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("there is a database already"));
 }
 
 #[test]

@@ -101,8 +101,8 @@ fn what_cannot_connect_or_be_understood_is_broken_once() {
     let mut net = net(address);
     let mut theirs = connected(&mut net, &listener, 3);
     theirs.write_all(b"what?\n").unwrap();
-    let broken = noted(&mut net, &mut Notes::default(), 1);
-    assert!(broken[0].starts_with("3 broken not understood"), "{broken:?}");
+    let broken = noted(&mut net, &mut Notes::default(), 2);
+    assert!(broken[1].starts_with("3 broken not understood"), "{broken:?}");
     drop(listener);
     net.world().connect(3, 0);
     assert_eq!(noted(&mut net, &mut Notes::default(), 1), ["3 broken connection refused"]);
@@ -127,6 +127,51 @@ fn whoever_is_left_says_goodbye_and_nothing_is_told() {
 }
 
 #[test]
+fn whoever_leaves_hears_to_the_end() {
+    let (listener, address) = listen();
+    let mut net = net(address);
+    let mut theirs = connected(&mut net, &listener, 0);
+    net.world().say(0, &Say::Ping).unwrap();
+    net.world().leave(0);
+    let mut notes = Notes::default();
+    net.turn(&mut notes, 0).unwrap();
+    // What was said, and then the end.
+    let mut said = String::new();
+    theirs.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "P\n");
+    theirs.write_all(b"P\nM last\n").unwrap();
+    drop(theirs);
+    let heard = noted(&mut net, &mut notes, 3);
+    assert_eq!((heard[0].as_str(), heard[2].as_str()), ("0 done 1", "0 broken closed by the server"));
+    assert!(heard[1].starts_with("0 Copy"), "{heard:?}");
+}
+
+#[test]
+fn whoever_is_cut_off_hears_what_has_come_and_leaves_a_reset() {
+    let (listener, address) = listen();
+    let mut net = net(address);
+    let mut theirs = connected(&mut net, &listener, 0);
+    theirs.write_all(b"M one\nM two\n").unwrap();
+    net.world().cut(0);
+    let heard = noted(&mut net, &mut Notes::default(), 3);
+    assert!(heard[0].starts_with("0 Copy") && heard[1].starts_with("0 Copy"), "{heard:?}");
+    assert_eq!(heard[2], "0 broken cut off");
+    let error = theirs.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn nonsense_is_told_before_the_end() {
+    let (listener, address) = listen();
+    let mut net = net(address);
+    let mut theirs = connected(&mut net, &listener, 0);
+    theirs.write_all(b"M one\nwhat?\nM two\n").unwrap();
+    let heard = noted(&mut net, &mut Notes::default(), 3);
+    assert!(heard[0].starts_with("0 Copy") && heard[2].starts_with("0 broken not understood"), "{heard:?}");
+    assert_eq!(heard[1], "0 Nonsense");
+}
+
+#[test]
 fn what_the_other_side_does_not_read_waits_and_comes_whole() {
     let (listener, address) = listen();
     let mut net = net(address);
@@ -146,9 +191,11 @@ fn what_the_other_side_does_not_read_waits_and_comes_whole() {
         theirs.read_exact(&mut all).unwrap();
         theirs.write_all(b"A\n").unwrap();
         assert!(all.chunks(100_005).all(|line| line.starts_with(b"T 1 x") && line.ends_with(b"x\n")));
+        theirs
     });
     assert_eq!(noted(&mut net, &mut notes, 1), ["0 done 1"]);
-    reader.join().unwrap();
+    // Its end is not part of this.
+    drop(reader.join().unwrap());
 }
 
 #[test]
@@ -173,4 +220,16 @@ fn timers_come_in_order_and_no_earlier_than_they_are_due() {
     let order = noted(&mut net, &mut Notes::default(), 4);
     assert_eq!(order, ["timer 0", "timer 1", "timer 2", "timer 3"]);
     assert!(net.world().now_us() >= now_us + 3_000);
+}
+
+#[test]
+fn whoever_leaves_with_something_unread_says_nothing_and_resets() {
+    let (listener, address) = listen();
+    let mut net = net(address);
+    let mut server = connected(&mut net, &listener, 0);
+    server.write_all(b"M unread\n").unwrap();
+    net.world().say(0, &Say::Login { me: &Person::default(), password: "", instance: None }).unwrap();
+    net.world().disconnect(0);
+    // No word, and no orderly end.
+    assert_eq!(server.read(&mut [0; 16]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }

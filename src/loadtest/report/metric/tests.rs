@@ -5,12 +5,13 @@ use crate::loadtest::report::{LATENCIES, samples};
 
 #[test]
 fn every_name_is_read_and_said_back() {
-    let mut names: Vec<String> = ["server_cpu_us", "server_cpu_us.delivery", "bytes_per_session", "server_kib"]
-        .map(String::from)
-        .into_iter()
-        .chain(COUNTS.iter().map(|count| count.0.to_owned()))
-        .chain(RATES.iter().map(|rate| rate.0.to_owned()))
-        .collect();
+    let mut names: Vec<String> =
+        ["server_cpu_us", "server_cpu_us.delivery", "server_cpu_us.gib", "bytes_per_session", "server_kib"]
+            .map(String::from)
+            .into_iter()
+            .chain(COUNTS.iter().map(|count| count.0.to_owned()))
+            .chain(RATES.iter().map(|rate| rate.0.to_owned()))
+            .collect();
     for of in LATENCIES {
         names.extend(PARTS.iter().filter(|part| part.0 != "p999").map(|part| format!("{of}.{}", part.0)));
     }
