@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -42,6 +42,28 @@ impl TcpLink {
     }
 }
 
+/// What has come on a stream, read into `scratch`.
+///
+/// # Errors
+/// The connection is gone; or `scratch` has no room, for reading nothing would look like the end.
+pub(crate) fn poll_arrival(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut Context<'_>,
+    scratch: &mut [u8],
+) -> Poll<io::Result<Arrival>> {
+    if scratch.is_empty() {
+        return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
+    }
+    // Not `try_read`: after a read that did not fill the buffer a socket of tokio's knows that there is no more, and saves the
+    // call that would say so.
+    let mut buffer = ReadBuf::new(scratch);
+    ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+    Poll::Ready(Ok(match buffer.filled().len() {
+        0 => Arrival::End,
+        bytes => Arrival::Bytes(bytes),
+    }))
+}
+
 impl Link for TcpLink {
     fn carrier(&self) -> Carrier {
         Carrier::Stream
@@ -52,21 +74,7 @@ impl Link for TcpLink {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<Arrival>> {
-        if scratch.is_empty() {
-            // Reading nothing would look like the end.
-            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
-        }
-        // Not `try_read`: after a read that did not fill the buffer this knows that there is no more, and saves the
-        // call that would say so.
-        let mut buffer = ReadBuf::new(scratch);
-        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(match buffer.filled().len() {
-                0 => Arrival::End,
-                bytes => Arrival::Bytes(bytes),
-            })),
-        }
+        poll_arrival(&mut self.stream, cx, scratch)
     }
 
     fn pack_whole(&self, frame: Frame, out: &mut VecDeque<Bytes>) {

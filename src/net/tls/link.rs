@@ -1,14 +1,15 @@
 //! A stream under TLS as a link. Owns: nothing beyond the stream. Never: a handshake; that is done.
 
 use super::stream::{Parted, TlsStream};
+use crate::net::stream::poll_arrival;
 use actors::session::link::{Arrival, Link};
 use protocol::Carrier;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
 /// One connection.
 pub(crate) struct TlsLink {
@@ -38,16 +39,7 @@ impl Link for TlsLink {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<Arrival>> {
-        if scratch.is_empty() {
-            // Reading nothing would look like the end.
-            return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
-        }
-        let mut buffer = ReadBuf::new(scratch);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(match buffer.filled().len() {
-            0 => Arrival::End,
-            bytes => Arrival::Bytes(bytes),
-        }))
+        poll_arrival(&mut self.stream, cx, scratch)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
