@@ -1,8 +1,9 @@
 //! One JSON object, read in a single pass. Owns: [`Fields`], the values of the fields that any command of a dialect has,
 //! borrowed from the input where they can be; each dialect has its [`Table`] of them. Refuses duplicate keys, too many
-//! fields and too many levels, everywhere in the object.
+//! fields and too many levels, everywhere in the object. What most clients write is read by `simple`, to the same end.
 //! Never: builds a tree, or keeps anything of a field that no command has.
 
+use super::simple;
 use crate::dialect::Limits;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use smallvec::SmallVec;
@@ -10,11 +11,15 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// A dialect's fields: an enum made by [`fields!`].
 pub(super) trait Table: Copy {
     /// The keys, in the order of the enum.
     const NAMES: &'static [&'static str];
+
+    /// The place in it of the field with that key.
+    fn find(key: &[u8]) -> Option<usize>;
 
     /// The field's place in it.
     fn index(self) -> usize;
@@ -35,7 +40,14 @@ macro_rules! fields {
         }
 
         impl $crate::dialects::json::Table for Field {
-            const NAMES: &'static [&'static str] = &[$($name),+];
+            const NAMES: &'static [&'static str] = &[$($crate::dialects::json::key($name)),+];
+
+            fn find(key: &[u8]) -> Option<usize> {
+                match key {
+                    $($name => Some(Self::$field as usize),)+
+                    _ => None,
+                }
+            }
 
             fn index(self) -> usize {
                 self as usize
@@ -48,6 +60,15 @@ macro_rules! fields {
     };
 }
 pub(super) use fields;
+
+/// A key of a table as text. The tables have bytes, since the compiler makes one look at each byte of a match of those,
+/// and one comparison for each key of a match of texts.
+pub(super) const fn key(bytes: &'static [u8]) -> &'static str {
+    match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!("a key is text"),
+    }
+}
 
 /// A field's value, as far as a command can use it.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,9 +83,34 @@ pub(super) enum Value<'a> {
     Other,
 }
 
-/// What an object says in the fields of a [`Table`], which has `N` of them.
+/// Where a string stands in an object, without its quotes.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Place {
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    /// No string: each stands behind a brace and a quote.
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// `None` where the numbers are too large.
+    pub(super) fn new(start: usize, end: usize) -> Option<Self> {
+        Some(Self { start: start.try_into().ok()?, end: end.try_into().ok()? })
+    }
+
+    pub(super) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// What an object says in the fields of a [`Table`], which has `N` of them. A field is in one of the two lists.
 pub(super) struct Fields<'a, F, const N: usize> {
-    values: [Option<Value<'a>>; N],
+    /// The object; strings that have no escapes are borrowed from it by their places.
+    text: &'a str,
+    places: [Place; N],
+    /// All other values. Without an allocation where there are none.
+    others: Vec<(usize, Value<'a>)>,
     table: PhantomData<F>,
 }
 
@@ -72,6 +118,14 @@ impl<'a, F: Table, const N: usize> Fields<'a, F, N> {
     /// Reads one object. The error is a syntax error with its place; it never holds a value, as long as `object` begins
     /// with one: a lone string in its stead would be quoted.
     pub(super) fn read(object: &'a [u8], limits: Limits) -> Result<Self, serde_json::Error> {
+        match simple::read(object, limits) {
+            Some(simple) if simple.length == object.len() => Ok(simple.fields),
+            _ => Self::read_any(object, limits),
+        }
+    }
+
+    /// The same for an object of which it is known that `simple` does not read it.
+    pub(super) fn read_any(object: &'a [u8], limits: Limits) -> Result<Self, serde_json::Error> {
         match str::from_utf8(object) {
             // Looked at once as a whole, and not again string by string.
             Ok(text) => Self::read_from(serde_json::Deserializer::from_str(text), limits),
@@ -89,14 +143,32 @@ impl<'a, F: Table, const N: usize> Fields<'a, F, N> {
         Ok(fields)
     }
 
+    /// What an object says in strings alone.
+    pub(super) fn borrowed(text: &'a str, places: [Place; N]) -> Self {
+        Self { text, places, others: Vec::new(), table: PhantomData }
+    }
+
+    /// Makes of a borrowed string with escapes what it means; `None` where it means nothing.
+    pub(super) fn unescape(&mut self, field: usize) -> Option<()> {
+        let within = std::mem::take(self.places.get_mut(field)?).range();
+        let quoted = self.text.get(within.start.checked_sub(1)?..within.end + 1)?;
+        self.others.push((field, Value::Text(Cow::Owned(serde_json::from_str(quoted).ok()?))));
+        Some(())
+    }
+
     /// The field's value, if the object has it.
     pub(super) fn take(&mut self, field: F) -> Option<Value<'a>> {
-        self.values[field.index()].take()
+        let place = std::mem::take(&mut self.places[field.index()]);
+        if place != Place::NONE {
+            return self.text.get(place.range()).map(|text| Value::Text(Cow::Borrowed(text)));
+        }
+        let at = self.others.iter().position(|(other, _)| *other == field.index())?;
+        Some(self.others.swap_remove(at).1)
     }
 
     /// Whether the object has the field (and it was not yet taken).
     pub(super) fn has(&self, field: F) -> bool {
-        self.values[field.index()].is_some()
+        self.places[field.index()] != Place::NONE || self.others.iter().any(|(other, _)| *other == field.index())
     }
 }
 
@@ -203,16 +275,17 @@ impl<'de, F: Table, const N: usize> Visitor<'de> for TopLevel<F, N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let within = self.within.deeper()?;
-        let mut fields = Fields { values: [const { None }; N], table: PhantomData };
+        let mut fields = Fields::borrowed("", [Place::NONE; N]);
         let mut others = Keys::default();
         let mut count = 0;
         while let Some(Key(key)) = map.next_key()? {
             within.count(&mut count)?;
-            if let Some(place) = F::NAMES.iter().position(|name| *name == key) {
+            if let Some(field) = F::find(key.as_bytes()) {
                 let value = map.next_value_seed(One { within })?;
-                if fields.values[place].replace(value).is_some() {
+                if fields.others.iter().any(|(other, _)| *other == field) {
                     return Err(duplicate(&key));
                 }
+                fields.others.push((field, value));
             } else {
                 others.insert(key)?;
                 map.next_value_seed(Unused { within })?;

@@ -57,7 +57,11 @@ pub(super) fn folded(typed: &str) -> String {
     if typed.len() > MAX_TYPED_BYTES {
         return NO_NAME.to_owned();
     }
-    // Most names. These characters are what they are under NFKC, and only ASCII's have a case.
+    // ASCII is what it is under NFKC, and folds to its small letters.
+    if typed.is_ascii() {
+        return typed.to_ascii_lowercase();
+    }
+    // Most other names. These characters are what they are under NFKC, and only ASCII's have a case.
     if typed.chars().all(|c| c.is_ascii() || matches!(c, '\u{4E00}'..='\u{9FFF}')) {
         return typed.to_ascii_lowercase();
     }

@@ -149,7 +149,7 @@ fn look_over(mut packet: &[u8]) -> Seen {
 mod text {
     //! What is read of a text before the packet in it is.
     crate::dialects::json::fields! {
-        Seq = "seq",
+        Seq = b"seq",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Replies, events and mistakes into packets. Owns: which packets say what. Never: copies anything that a client wrote
 //! as it stood.
 
-use super::fit::{Part, cut, fits, frame, json_bytes, list, room_in, short, text};
+use super::fit::{Part, cut, fits, frame, frame_of_strings, json_bytes, list, room_in, short, text};
 use super::packets::{
     Answer, FileOffer, FilePort, FriendList, FriendRequest, GroupList, GroupMessage, History, Line, ListedFriend,
     ListedGroup, ListedMember, ListedPresence, MemberList, PresenceList, PrivateMessage,
@@ -10,6 +10,7 @@ use super::words;
 use crate::body::Body;
 use crate::command::Verb;
 use crate::dialect::{Carrier, Frame, Frames, Mistake};
+use crate::dialects::runs::Digits;
 use crate::dialects::typed;
 use crate::event::{Event, GroupRef, Person};
 use crate::ids::UserId;
@@ -222,13 +223,25 @@ fn cut_line(line: Line<'_>, room: usize) -> impl Iterator<Item = Line<'_>> {
 
 fn private_message(from: &Person, to: &Person, body: &Body, carrier: Carrier) -> Frames {
     let said = body.told();
-    text(carrier, &said, |said, part| PrivateMessage { part, ..PrivateMessage::new(from.id, to.id, said) })
+    let whole = frame_of_strings(&[
+        (r#"{"command":"send_message","src":""#, Digits::of(from.id.0).as_str()),
+        (r#"","dst":""#, Digits::of(to.id.0).as_str()),
+        (r#"","message":""#, &said),
+    ]);
+    text(carrier, whole, &said, |said, part| PrivateMessage { part, ..PrivateMessage::new(from.id, to.id, said) })
 }
 
 fn group_message(from: &Person, group: &GroupRef, body: &Body, carrier: Carrier) -> Frames {
     let said = body.told();
     let (username, groupname) = (from.name.as_str(), group.name.as_str());
-    text(carrier, &said, |said, part| GroupMessage {
+    let whole = frame_of_strings(&[
+        (r#"{"command":"send_group_message","src":""#, Digits::of(from.id.0).as_str()),
+        (r#"","username":""#, username),
+        (r#"","group":""#, Digits::of(group.id.0).as_str()),
+        (r#"","groupname":""#, groupname),
+        (r#"","message":""#, &said),
+    ]);
+    text(carrier, whole, &said, |said, part| GroupMessage {
         part,
         ..GroupMessage::new(from.id, username, group.id, groupname, said)
     })
@@ -312,4 +325,29 @@ fn presence(friend: &Person, online: bool) -> Frame {
         online: Some(online),
         ..Answer::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GroupId, Name};
+
+    #[test]
+    fn the_packets_that_are_put_together_are_those_that_would_be_made() {
+        let (from, to) = (
+            Person { id: UserId(10_000), name: Name::from_stored("a\"\\b") },
+            Person { id: UserId(u64::MAX), name: Name::from_stored("小明") },
+        );
+        let group = GroupRef { id: GroupId(7), name: Name::from_stored("g\"") };
+        for text in ["", "hello, 你好", "\"\n\u{1}\\"] {
+            let body = Body::text(text);
+            for carrier in [Carrier::Stream, Carrier::Message] {
+                let private = frame(&PrivateMessage::new(from.id, to.id, text));
+                assert_eq!(private_message(&from, &to, &body, carrier)[..], [private]);
+                let (username, groupname) = (from.name.as_str(), group.name.as_str());
+                let posted = frame(&GroupMessage::new(from.id, username, group.id, groupname, text));
+                assert_eq!(group_message(&from, &group, &body, carrier)[..], [posted]);
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! the length before a packet. Never: knows what a list or a text is about.
 
 use crate::dialect::{Carrier, Frame, Frames};
+use crate::dialects::runs::{SPARE, Strings, bytes_of, write_strings};
 use bytes::Bytes;
 use serde::Serialize;
 use std::io;
@@ -38,6 +39,22 @@ pub(super) fn frame(packet: &impl Serialize) -> Frame {
     let mut wire = Vec::with_capacity(USUAL);
     wire.extend_from_slice(&[0; HEADER as usize]);
     serde_json::to_writer(&mut wire, packet).expect("plain fields are written into memory, which cannot fail");
+    behind_its_length(wire)
+}
+
+/// The same for the packets that are sent most, of strings alone.
+#[inline(always)]
+pub(super) fn frame_of_strings<const N: usize>(fields: &Strings<'_, N>) -> Frame {
+    const END: &[u8] = b"\"}";
+    let mut wire = Vec::with_capacity(usize::from(HEADER) + bytes_of(fields) + END.len() + SPARE);
+    wire.extend_from_slice(&[0; HEADER as usize]);
+    write_strings(&mut wire, fields);
+    wire.extend_from_slice(END);
+    behind_its_length(wire)
+}
+
+/// A packet that has the room for its length, and now the length.
+fn behind_its_length(mut wire: Vec<u8>) -> Frame {
     let length = u32::try_from(wire.len() - usize::from(HEADER)).expect("a packet has less than 4 GiB");
     wire[..usize::from(HEADER)].copy_from_slice(&length.to_le_bytes());
     Frame::new(Bytes::from(wire), HEADER, 0)
@@ -95,13 +112,13 @@ pub(super) fn list<'e, T: Serialize, P: Serialize>(
     numbered(&pages, |page, part| packet(page, Some(part)))
 }
 
-/// A text in as few packets as it needs, cut between its characters.
+/// A text in as few packets as it needs, cut between its characters; `whole` is the packet that has all of it.
 pub(super) fn text<'t, P: Serialize>(
     carrier: Carrier,
+    whole: Frame,
     text: &'t str,
     packet: impl Fn(&'t str, Option<Part>) -> P,
 ) -> Frames {
-    let whole = frame(&packet(text, None));
     if fits(&whole, carrier) {
         return Frames::from_buf([whole]);
     }

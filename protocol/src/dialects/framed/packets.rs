@@ -3,26 +3,16 @@
 
 use super::fit::Part;
 use crate::body::FileLength;
+use crate::dialects::runs::Digits;
 use crate::event::GroupRef;
 use crate::ids::{GroupId, Seq, UserId};
 use crate::profile::Member;
 use crate::reply::{Friend, PastMessage};
 use serde::{Serialize, Serializer};
 
-/// An id as a string of digits, without the machinery of `fmt`: every message has two of them.
+/// An id as a string of digits.
 fn text<S: Serializer>(id: &(impl Copy + Into<u64>), serializer: S) -> Result<S::Ok, S::Error> {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    let mut rest: u64 = (*id).into();
-    loop {
-        start -= 1;
-        digits[start] = b"0123456789"[usize::try_from(rest % 10).unwrap_or_default()];
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    serializer.serialize_str(std::str::from_utf8(&digits[start..]).unwrap_or_default())
+    serializer.serialize_str(Digits::of((*id).into()).as_str())
 }
 
 fn maybe_text<S: Serializer>(id: &Option<impl Copy + Into<u64>>, serializer: S) -> Result<S::Ok, S::Error> {

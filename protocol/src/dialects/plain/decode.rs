@@ -4,8 +4,10 @@
 use super::fields::Fields;
 use super::requests::request;
 use super::scan::{Scan, Scanner, is_separator};
+use crate::command::Request;
 use crate::dialect::{Carrier, Decoded, Decoder, Limits, Mistake, MistakeKind, Style};
 use crate::dialects::partial::keep;
+use crate::dialects::simple;
 use crate::dialects::typed::mistake;
 
 /// One connection's input.
@@ -80,7 +82,7 @@ impl PlainDecoder {
     }
 
     /// One step on a stream: a request or mistake, or `None` when all input is taken.
-    fn step(&mut self, input: &mut &[u8]) -> Option<Result<crate::Request, Mistake>> {
+    fn step(&mut self, input: &mut &[u8]) -> Option<Result<Request, Mistake>> {
         if self.partial.is_empty() {
             if let Err(mistake) = self.skip_separators(input) {
                 return Some(Err(mistake));
@@ -94,6 +96,14 @@ impl PlainDecoder {
         }
         let room = self.limits.frame_bytes - self.partial.len();
         let piece = &input[..input.len().min(room)];
+        if self.partial.is_empty()
+            && let Some(object) = simple::read(piece, self.limits)
+        {
+            *input = &input[object.length..];
+            let found = request(object.fields);
+            self.look_behind(&found, object.broken_over_lines, input);
+            return Some(found);
+        }
         match self.scanner.scan(piece, self.limits.depth) {
             Scan::Done(length) => {
                 let (end, rest) = input.split_at(length);
@@ -119,37 +129,35 @@ impl PlainDecoder {
         }
     }
 
-    /// Reads an object whose last bytes are `end`; `after` is what has come behind it.
-    fn complete(&mut self, end: &[u8], after: &[u8]) -> Result<crate::Request, Mistake> {
+    /// Reads an object whose last bytes are `end`, and which was not read as it came; `after` is what has come behind it.
+    fn complete(&mut self, end: &[u8], after: &[u8]) -> Result<Request, Mistake> {
         let found = if self.partial.is_empty() {
-            self.parse(end)
+            asked(Fields::read_any(end, self.limits))
         } else {
             keep(&mut self.partial, end, self.limits.frame_bytes);
             // Taken, so that its memory goes back: a connection that waits keeps none.
             let object = std::mem::take(&mut self.partial);
-            self.parse(&object)
+            asked(Fields::read(&object, self.limits))
         };
+        self.look_behind(&found, self.scanner.broken_over_lines(), after);
+        found
+    }
+
+    /// Learns from an object how the client frames, and from what has come behind it.
+    fn look_behind(&mut self, found: &Result<Request, Mistake>, broken_over_lines: bool, after: &[u8]) {
         // What is no JSON tells nothing about how its sender frames.
-        let is_object = !matches!(&found, Err(mistake) if mistake.kind.is_fatal());
+        let is_object = !matches!(found, Err(mistake) if mistake.kind.is_fatal());
         if is_object && self.framing == Framing::Unseen {
-            self.framing = if self.scanner.broken_over_lines() { Framing::Known(Style::Paced) } else { Framing::Ended };
+            self.framing = if broken_over_lines { Framing::Known(Style::Paced) } else { Framing::Ended };
             // A lone carriage return decides nothing yet; the next call sees it again, and what comes behind it.
             if after != b"\r" {
                 self.look_behind_first(after);
             }
         }
-        found
-    }
-
-    fn parse(&self, object: &[u8]) -> Result<crate::Request, Mistake> {
-        match Fields::read(object, self.limits) {
-            Ok(fields) => request(fields),
-            Err(error) => Err(mistake(MistakeKind::Malformed, error.to_string())),
-        }
     }
 
     /// One whole message: one object, and separators around it.
-    fn message(&mut self, input: &mut &[u8]) -> Option<Result<crate::Request, Mistake>> {
+    fn message(&mut self, input: &mut &[u8]) -> Option<Result<Request, Mistake>> {
         let found = self.step(input);
         let rest = std::mem::take(input);
         let whole = self.partial.is_empty();
@@ -162,6 +170,13 @@ impl PlainDecoder {
             }
             found => found,
         }
+    }
+}
+
+fn asked(object: Result<Fields<'_>, serde_json::Error>) -> Result<Request, Mistake> {
+    match object {
+        Ok(fields) => request(fields),
+        Err(error) => Err(mistake(MistakeKind::Malformed, error.to_string())),
     }
 }
 

@@ -51,7 +51,7 @@ impl Dialect for Plain {
     }
 
     fn reply(&self, _request: RequestId, reply: &Reply, _carrier: Carrier) -> Frames {
-        encode::reply(reply).into_iter().collect()
+        encode::reply(reply).map_or_else(Frames::new, |frame| Frames::from_buf([frame]))
     }
 
     fn mistake(&self, mistake: &Mistake, _carrier: Carrier) -> Frame {
@@ -59,7 +59,7 @@ impl Dialect for Plain {
     }
 
     fn event(&self, event: &Event, _kept: Option<Kept>, _carrier: Carrier) -> Frames {
-        encode::event(event).into_iter().collect()
+        encode::event(event).map_or_else(Frames::new, |frame| Frames::from_buf([frame]))
     }
 
     /// A lone newline: it makes Qt hand out what is stuck behind a message box, and is white space to everybody else.

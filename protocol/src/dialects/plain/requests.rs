@@ -13,9 +13,9 @@ use crate::names::NameKey;
 pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
     let cmd = fields.text(Field::Cmd)?;
     let f = &mut fields;
-    let (claim, command) = match &*cmd {
-        "register" => (None, Command::Register { name: f.string(Field::User)?, password: f.secret(Field::Password)? }),
-        "login" => (
+    let (claim, command) = match cmd.as_bytes() {
+        b"register" => (None, Command::Register { name: f.string(Field::User)?, password: f.secret(Field::Password)? }),
+        b"login" => (
             None,
             Command::Login {
                 who: f.who(Field::User)?,
@@ -24,13 +24,13 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
                 instance: None,
             },
         ),
-        "offline" => (Some(f.who(Field::User)?), Command::Logout),
-        "ping" => (f.maybe_who(Field::User)?, Command::Ping),
-        "add" => (
+        b"offline" => (Some(f.who(Field::User)?), Command::Logout),
+        b"ping" => (f.maybe_who(Field::User)?, Command::Ping),
+        b"add" => (
             Some(f.who(Field::User)?),
             Command::AddFriend { friend: f.who(Field::Friend)?, special: false, reason: Box::default() },
         ),
-        "add_answer" => (
+        b"add_answer" => (
             Some(f.who(Field::User)?),
             Command::AnswerFriend {
                 asker: f.who(Field::Friend)?,
@@ -39,22 +39,22 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
                 reason: Box::default(),
             },
         ),
-        "remove_friend" => (f.maybe_who(Field::User)?, Command::RemoveFriend { friend: f.who(Field::Friend)? }),
-        "get_friend" => (f.maybe_who(Field::User)?, Command::ListFriends),
-        "find_user" => (f.maybe_who(Field::User)?, Command::FindUser { who: f.who(Field::Friend)? }),
-        "get_group" => (f.maybe_who(Field::User)?, Command::ListGroups),
-        "set_policy" => (
+        b"remove_friend" => (f.maybe_who(Field::User)?, Command::RemoveFriend { friend: f.who(Field::Friend)? }),
+        b"get_friend" => (f.maybe_who(Field::User)?, Command::ListFriends),
+        b"find_user" => (f.maybe_who(Field::User)?, Command::FindUser { who: f.who(Field::Friend)? }),
+        b"get_group" => (f.maybe_who(Field::User)?, Command::ListGroups),
+        b"set_policy" => (
             Some(f.who(Field::User)?),
             Command::SetPolicy {
                 add: f.maybe_word(Field::Add, &ADD)?,
                 message: f.maybe_word(Field::Message, &MESSAGE)?,
             },
         ),
-        "change_password" => (
+        b"change_password" => (
             f.maybe_who(Field::User)?,
             Command::ChangePassword { old: f.secret(Field::Password)?, new: f.secret(Field::NewPassword)? },
         ),
-        "create_group" => (
+        b"create_group" => (
             Some(f.who(Field::User)?),
             Command::CreateGroup {
                 name: Some(f.string(Field::Group)?),
@@ -62,10 +62,10 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
                 about: Box::default(),
             },
         ),
-        "add_group" => {
+        b"add_group" => {
             (Some(f.who(Field::User)?), Command::JoinGroup { group: f.which_group()?, reason: Box::default() })
         }
-        "add_group_answer" => (
+        b"add_group_answer" => (
             Some(f.who(Field::User)?),
             Command::AnswerJoin {
                 member: f.who(Field::Member)?,
@@ -74,15 +74,15 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
                 reason: Box::default(),
             },
         ),
-        "leave_group" => (f.maybe_who(Field::User)?, Command::LeaveGroup { group: f.which_group()? }),
-        "get_group_member" => (f.maybe_who(Field::User)?, Command::ListMembers { group: f.which_group()? }),
-        "private_chat" => (Some(f.who(Field::UserFrom)?), f.private_chat()?),
-        "group_chat" => (
+        b"leave_group" => (f.maybe_who(Field::User)?, Command::LeaveGroup { group: f.which_group()? }),
+        b"get_group_member" => (f.maybe_who(Field::User)?, Command::ListMembers { group: f.which_group()? }),
+        b"private_chat" => (Some(f.who(Field::UserFrom)?), f.private_chat()?),
+        b"group_chat" => (
             Some(f.who(Field::User)?),
             Command::Post { group: f.which_group()?, body: f.body(Field::Text)?, number: None },
         ),
-        "get_history" => (f.maybe_who(Field::User)?, f.history()?),
-        "send_file" => (
+        b"get_history" => (f.maybe_who(Field::User)?, f.history()?),
+        b"send_file" => (
             Some(f.who(Field::FromUser)?),
             Command::OfferFile {
                 to: f.who(Field::ToUser)?,
@@ -91,7 +91,7 @@ pub(super) fn request(mut fields: Fields<'_>) -> Result<Request, Mistake> {
                 hash: None,
             },
         ),
-        other => return Err(mistake(MistakeKind::UnknownCommand, format!("there is no command {}", quoted(other)))),
+        _ => return Err(mistake(MistakeKind::UnknownCommand, format!("there is no command {}", quoted(&cmd)))),
     };
     Ok(Request { id: RequestId(0), claim, command })
 }
