@@ -18,7 +18,7 @@ use crate::house::{Death, Essential, House, now_ms};
 use crate::mail::Letter;
 use crate::settings;
 use actix::prelude::*;
-use protocol::UserId;
+use protocol::{SessionId, UserId};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,8 +97,8 @@ pub struct Store {
     staged: Vec<Staged>,
     /// A [`Commit`] is on its way to this actor itself.
     called: bool,
-    /// When the last batch began to be written, and how many requests it had.
-    last_batch: Option<(Instant, usize)>,
+    /// When the last batch began to be written, and what it was.
+    last_batch: Option<(Instant, Batch)>,
     /// When it is woken to see what has lapsed, and by what; times of day in milliseconds.
     wake: Option<(u64, SpawnHandle)>,
     /// Not before then.
@@ -129,7 +129,9 @@ impl Store {
         if self.staged.is_empty() {
             return;
         }
-        self.last_batch = Some((Instant::now(), self.staged.len()));
+        // What nobody waits for takes its time, and says nothing about who else is here.
+        let batch = self.batch().or(self.last_batch.map(|(_, batch)| batch));
+        self.last_batch = batch.map(|batch| (Instant::now(), batch));
         if let Err(error) = self.ledger.commit(now_ms()) {
             // What the disk has of this batch is unknown. Nobody gets a verdict, and nothing more is committed: the
             // process ends, and the next start finds out.
@@ -141,6 +143,16 @@ impl Store {
         }
         self.courier.announce(&mut self.staged);
         self.sleep_until_due(ctx);
+    }
+
+    /// What is staged, as far as it matters for how long is gathered. `None` where nobody waits for any of it.
+    fn batch(&self) -> Option<Batch> {
+        let mut awaited = self.staged.iter().filter(|staged| !matches!(staged.then, Then::Nobody));
+        let first = awaited.next()?;
+        let is_post = |staged: &Staged| matches!(staged.then, Then::Group { .. });
+        let (others, posts) = awaited.fold((0, is_post(first)), |(n, posts), staged| (n + 1, posts && is_post(staged)));
+        let from = first.origin.as_ref().filter(|_| others == 0).map(|origin| origin.session.id);
+        Some(Batch { requests: others + 1, from, posts })
     }
 
     /// Stages the end of what has lapsed, if something may have. Returns whether it did.
@@ -180,13 +192,28 @@ impl Store {
     }
 }
 
-/// How long to gather before the next sync, where the last batch began so long ago and had so many requests. A sync costs
-/// processor time whatever it brings along, as much as several messages: where several come at once it is worth a moment's wait
-/// to sync them together. Who is alone is not kept waiting.
-fn patience(last: Option<(Duration, usize)>, gather_us: u64) -> Option<Duration> {
-    let (ago, requests) = last.filter(|(_, requests)| *requests > 1)?;
-    // Many at a time wait longer: what each adds to its latency is less than what it spares all others.
-    let longer = u64::try_from(requests / 8).unwrap_or(u64::MAX).clamp(1, 3);
+/// A batch: how many requests somebody waits for, whose, where it is but one, and whether all are to groups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Batch {
+    requests: usize,
+    from: Option<SessionId>,
+    posts: bool,
+}
+
+/// How much longer than usual is gathered at the most.
+const LONGEST: u64 = 3;
+
+/// How long to gather before the next sync, where the last batch began so long ago, and what it was and the next one is. A sync
+/// costs processor time whatever it brings along, as much as several messages: where several come at once it is worth a moment's
+/// wait to sync them together. Who is alone, one message after the other, is not kept waiting, nor by what nobody waits for (`next` is
+/// `None`).
+fn patience(last: Option<(Duration, Batch)>, next: Option<Batch>, gather_us: u64) -> Option<Duration> {
+    let (ago, last) =
+        last.filter(|(_, last)| last.from.is_none() || next.is_some_and(|next| next.from != last.from))?;
+    // Many at a time wait longer: what each adds to its latency is less than what it spares all others. So do posts: each wakes
+    // a group's worth of sessions, which then write what several posts have brought in one go.
+    let many = u64::try_from(last.requests / 8).unwrap_or(u64::MAX).clamp(1, LONGEST);
+    let longer = if last.posts && next.is_none_or(|next| next.posts) { LONGEST } else { many };
     let gather = Duration::from_micros(gather_us.saturating_mul(longer));
     gather.checked_sub(ago).filter(|left| !left.is_zero())
 }
@@ -237,10 +264,13 @@ impl Handler<Commit> for Store {
         reason = "nobody else lives on this thread, and it waits like this for every sync"
     )]
     fn handle(&mut self, _: Commit, ctx: &mut Context<Self>) {
-        let last = self.last_batch.map(|(began, requests)| (began.elapsed(), requests));
-        if let Some(patience) = patience(last, self.house.settings.storage.gather_us) {
+        let last = self.last_batch.map(|(began, batch)| (began.elapsed(), batch));
+        if !self.staged.is_empty()
+            && let Some(patience) = patience(last, self.batch(), self.house.settings.storage.gather_us)
+        {
             // Not a timer: those count whole milliseconds.
-            std::thread::sleep(patience);
+            // And not longer than once at a time: what comes meanwhile may be in more of a hurry.
+            std::thread::sleep(patience.min(Duration::from_micros(self.house.settings.storage.gather_us)));
             return ctx.notify(Commit); // what has come meanwhile is in the mailbox before that
         }
         self.called = false;
@@ -262,33 +292,59 @@ impl Handler<StopStore> for Store {
 
 #[cfg(test)]
 mod tests {
-    use super::patience;
+    use super::{Batch, patience};
+    use protocol::SessionId;
     use std::time::Duration;
 
     const fn us(micros: u64) -> Duration {
         Duration::from_micros(micros)
     }
 
+    const fn from(session: u64) -> Batch {
+        Batch { requests: 1, from: Some(SessionId(session)), posts: false }
+    }
+
+    const fn many(requests: usize) -> Batch {
+        Batch { requests, from: None, posts: false }
+    }
+
     #[test]
     fn who_is_alone_does_not_wait() {
-        assert_eq!(patience(None, 400), None, "nothing was committed yet");
-        assert_eq!(patience(Some((us(0), 1)), 400), None);
-        assert_eq!(patience(Some((us(0), 2)), 400), Some(us(400)));
+        let after = |last, next| patience(Some((us(0), last)), next, 400);
+        assert_eq!(patience(None, Some(from(1)), 400), None, "nothing was committed yet");
+        assert_eq!(after(from(1), Some(from(1))), None);
+        assert_eq!(after(from(1), None), None, "nor for what is told to nobody");
+        assert_eq!(after(from(1), Some(from(2))), Some(us(400)), "two are");
+        assert_eq!(after(from(1), Some(many(2))), Some(us(400)));
+        assert_eq!(after(many(2), Some(from(1))), Some(us(400)));
+        assert_eq!(after(many(2), None), Some(us(400)));
     }
 
     #[test]
     fn many_wait_longer_up_to_three_times() {
-        let after = |requests| patience(Some((us(100), requests)), 400);
+        let after = |requests| patience(Some((us(100), many(requests))), Some(many(2)), 400);
         assert_eq!([2, 15].map(after), [Some(us(300)); 2]);
         assert_eq!([16, 23].map(after), [Some(us(700)); 2]);
         assert_eq!([24, 25, 4096, usize::MAX].map(after), [Some(us(1100)); 4]);
     }
 
     #[test]
+    fn posts_wait_longest_among_themselves() {
+        let post = |session| Batch { posts: true, ..from(session) };
+        let after = |last, next| patience(Some((us(0), last)), Some(next), 400);
+        assert_eq!(after(post(1), post(2)), Some(us(1200)));
+        assert_eq!(after(post(1), post(1)), None, "alone");
+        assert_eq!(after(post(1), from(1)), None, "alone, now here and now there");
+        assert_eq!(after(post(1), from(2)), Some(us(400)), "a private message does not wait for them");
+        assert_eq!(after(many(2), post(1)), Some(us(400)));
+    }
+
+    #[test]
     fn the_time_that_has_passed_counts() {
-        assert_eq!(patience(Some((us(399), 2)), 400), Some(us(1)));
-        assert_eq!(patience(Some((us(400), 2)), 400), None);
-        assert_eq!(patience(Some((Duration::MAX, 4096)), 400), None);
-        assert_eq!(patience(Some((us(0), 4096)), 0), None, "0 is no pause");
+        let after = |ago, gather| patience(Some((ago, many(2))), Some(many(2)), gather);
+        assert_eq!(after(us(399), 400), Some(us(1)));
+        assert_eq!(after(us(400), 400), None);
+        assert_eq!(after(Duration::MAX, 400), None);
+        assert_eq!(after(us(0), 0), None, "0 is no pause");
     }
 }

@@ -1,19 +1,21 @@
 //! Where a batch is prepared: what is committed, with what is staged laid over it.
 //!
-//! Owns: the open [`WriteBatch`], the overlay that lets operations of one batch see each other, and the caches that
+//! Owns: the open [`Batch`], the overlay that lets operations of one batch see each other, and the caches that
 //! spare reads. Never: decides whether an operation is allowed, or commits.
 //!
 //! Everything that can fail is a read and comes first in an operation; writes cannot fail. So an operation that is
 //! refused has written nothing, and each is staged whole or not at all.
 
+use super::batch::Batch;
 use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
-use super::rows::{self, AccountRow, InboxRow, LogRow, NthRow, Number, ReadError, Row, Tally};
+use super::rows::{self, AccountRow, InboxRow, LogHead, LogRow, NthRow, Number, ReadError, Row, Small, Tally};
 use super::schema::{self, Family, Key, Remembered, Table, behind, last_number, remembered};
 use super::view::{View, Way};
 use bytes::Bytes;
 use protocol::{Body, Instance, Name, Person, Seq, UserId};
+use quick_cache::DefaultHashBuilder;
 use rocksdb::WriteBatch;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -26,8 +28,8 @@ const ROWS: usize = 65_536;
 const ACCOUNTS: usize = 65_536;
 /// Installations of which it is remembered where their rows of messages begin and end. About 100 bytes each.
 const INSTALLATIONS: usize = 32_768;
-/// Conversations and inboxes whose ends are remembered. About 40 bytes each.
-const HEADS: usize = 131_072;
+/// Conversations and inboxes whose ends are remembered. About 50 bytes each.
+const ENDS: usize = 131_072;
 
 /// Something with places in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -48,19 +50,33 @@ pub(super) struct Repeats {
     pub(super) rest_until_ms: u64,
 }
 
+/// Where a line ends.
+#[derive(Clone, Copy)]
+struct End {
+    last: Seq,
+    /// How far an inbox is received at the least: cursors only go forward. 0 for a conversation.
+    received: u64,
+}
+
+/// An account, and whether it blocks anybody at all, where that was asked.
+struct Known {
+    account: Account,
+    blocks: Option<bool>,
+}
+
 /// The open batch and what is known around it.
 pub(super) struct Desk {
     rocks: Arc<Rocks>,
-    batch: WriteBatch,
+    batch: Batch,
     /// Rows of `state` as the batch will leave them; `None` is deleted. Ordered, so that lists can be merged.
     overlay: BTreeMap<Key, Option<Bytes>>,
     rows: quick_cache::unsync::Cache<Key, Option<Bytes>>,
-    accounts: Kept<UserId, Account>,
-    heads: Kept<Line, Seq>,
+    accounts: Kept<UserId, Known>,
+    ends: Kept<Line, End>,
     /// Rows of `dedup` as the batch will leave them; `None` is deleted. Nothing of it is kept when the batch is committed: a
     /// message that comes again is rare, and is looked up.
-    repeats: HashMap<Key, Option<Bytes>>,
-    installations: Kept<(UserId, Option<Instance>), Repeats>,
+    repeats: HashMap<Key, Option<Small>, DefaultHashBuilder>,
+    installations: Kept<(UserId, Option<Instance>), Repeats, DefaultHashBuilder>,
     /// Messages of `log` that the batch blanks.
     blanked: HashSet<Key>,
     spoiled: bool,
@@ -69,22 +85,22 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(rocks: Arc<Rocks>) -> Self {
         Self {
+            batch: Batch::new(rocks.numbers()),
             rocks,
-            batch: WriteBatch::default(),
             overlay: BTreeMap::new(),
             rows: quick_cache::unsync::Cache::new(ROWS),
             accounts: Kept::new(ACCOUNTS),
-            heads: Kept::new(HEADS),
-            repeats: HashMap::new(),
+            ends: Kept::new(ENDS),
+            repeats: HashMap::default(),
             installations: Kept::new(INSTALLATIONS),
             blanked: HashSet::new(),
             spoiled: false,
         }
     }
 
-    /// The batch so far.
-    pub(super) fn batch(&self) -> &WriteBatch {
-        &self.batch
+    /// Bytes that the batch has.
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.batch.size()
     }
 
     /// Whether something could not be written into the batch: then it must never be committed.
@@ -94,7 +110,7 @@ impl Desk {
 
     /// Hands the batch out to be committed, and starts an empty one. [`Desk::settle`] must follow if that succeeds.
     pub(super) fn take(&mut self) -> WriteBatch {
-        std::mem::take(&mut self.batch)
+        self.batch.take()
     }
 
     /// The batch that was handed out is committed.
@@ -105,7 +121,7 @@ impl Desk {
             }
         }
         self.accounts.settle();
-        self.heads.settle();
+        self.ends.settle();
         self.repeats.clear();
         self.installations.settle();
         self.blanked.clear();
@@ -188,42 +204,84 @@ impl Desk {
     /// An account.
     pub(super) fn account(&mut self, user: UserId) -> Result<Option<Account>, ReadError> {
         if let Some(known) = self.accounts.get(&user) {
-            return Ok(Some(known));
+            return Ok(Some(known.account.clone()));
         }
         let key = Table::Account.one(user.0);
         let Some(value) = View::now(&self.rocks).get(Family::State, &key)? else { return Ok(None) };
         let account = account(user, &key, &value)?;
-        self.accounts.learn(user, account.clone());
+        self.accounts.put(user, Known { account: account.clone(), blocks: None });
         Ok(Some(account))
+    }
+
+    /// Whether `by` takes nothing from `who`. Most people block nobody: then it is not looked for. Whether they do is seen by the
+    /// rows themselves: their number, kept apart, may be wrong after a damage that was accepted.
+    pub(super) fn is_blocked(&mut self, by: UserId, who: UserId) -> Result<bool, ReadError> {
+        let blocks = match self.accounts.get(&by).and_then(|known| known.blocks) {
+            Some(blocks) => blocks,
+            None => {
+                let all = Table::Block.one(by.0);
+                let blocks = !self.first(&all, &schema::behind(&all), 1)?.is_empty();
+                if let Some(known) = self.accounts.get(&by) {
+                    known.blocks = Some(blocks);
+                }
+                blocks
+            }
+        };
+        Ok(blocks && self.has(&Table::Block.two(by.0, who.0))?)
+    }
+
+    /// Somebody blocks others, or no more.
+    pub(super) fn blocks_changed(&mut self, user: UserId) {
+        if let Some(known) = self.accounts.get(&user) {
+            known.blocks = None;
+        }
     }
 
     /// The last place that is taken.
     pub(super) fn head(&mut self, line: Line) -> Result<Seq, ReadError> {
-        if let Some(known) = self.heads.get(&line) {
-            return Ok(known);
+        self.end(line).map(|end| end.last)
+    }
+
+    /// The last place that is taken in an inbox where less than `most` wait; `None` where it is full.
+    pub(super) fn room(&mut self, user: UserId, most: u64) -> Result<Option<Seq>, ReadError> {
+        let End { last, received } = self.end(Line::Inbox(user))?;
+        if last.0.saturating_sub(received) < most {
+            return Ok(Some(last));
+        }
+        let received = self.number(&Table::InboxCursor.one(user.0))?.unwrap_or(0);
+        self.ends.put(Line::Inbox(user), End { last, received });
+        Ok((last.0.saturating_sub(received) < most).then_some(last))
+    }
+
+    fn end(&mut self, line: Line) -> Result<End, ReadError> {
+        if let Some(known) = self.ends.get(&line) {
+            return Ok(*known);
         }
         let view = View::now(&self.rocks);
-        let head = match line {
-            Line::Log(conversation) => view.log_head(conversation)?,
+        let end = match line {
+            Line::Log(conversation) => End { last: view.log_head(conversation)?, received: 0 },
             // Never below what is received, though salvage may have taken the last rows: a place is not used twice.
-            Line::Inbox(user) => view.inbox_head(user)?.max(view.inbox_cursor(user)?),
+            Line::Inbox(user) => {
+                let received = view.inbox_cursor(user)?;
+                End { last: view.inbox_head(user)?.max(received), received: received.0 }
+            }
         };
-        self.heads.learn(line, head);
-        Ok(head)
+        self.ends.put(line, end);
+        Ok(end)
     }
 
     /// A row of `dedup`.
-    pub(super) fn repeat(&self, key: &Key) -> Result<Option<Bytes>, ReadError> {
+    pub(super) fn repeat(&self, key: &Key) -> Result<Option<Small>, ReadError> {
         if let Some(staged) = self.repeats.get(key) {
             return Ok(staged.clone());
         }
-        Ok(View::now(&self.rocks).get(Family::Dedup, key)?.map(|value| Bytes::copy_from_slice(&value)))
+        Ok(View::now(&self.rocks).get(Family::Dedup, key)?.map(|value| Small::from_slice(&value)))
     }
 
     /// Where an installation's row of messages begins and ends.
     pub(super) fn repeats(&mut self, from: UserId, instance: Option<Instance>) -> Result<Repeats, ReadError> {
         if let Some(known) = self.installations.get(&(from, instance)) {
-            return Ok(known);
+            return Ok(*known);
         }
         // Nothing of it is staged, or it would be known.
         let view = View::now(&self.rocks);
@@ -252,7 +310,7 @@ impl Desk {
         };
         let highest = end(Remembered::Number(0), Way::Down)?.map(|(number, _)| number);
         let known = Repeats { first, next, highest, rest_until_ms: 0 };
-        self.installations.learn((from, instance), known);
+        self.installations.put((from, instance), known);
         Ok(known)
     }
 
@@ -267,11 +325,8 @@ impl Desk {
 
     // ---- writing: cannot fail, so that an operation is never half staged
 
-    fn write(&mut self, family: Family, key: &[u8], value: &[u8]) {
-        match self.rocks.family(family) {
-            Some(cf) => self.batch.put_cf(cf, key, value),
-            None => self.spoiled = true,
-        }
+    fn write<const N: usize>(&mut self, family: Family, key: &[u8], value: [&[u8]; N]) {
+        self.spoiled |= !self.batch.put(family, key, value);
     }
 
     /// Puts a row of `state`.
@@ -284,46 +339,40 @@ impl Desk {
 
     /// Puts a row of `state` that is bytes already.
     pub(super) fn put_bytes(&mut self, key: Key, value: Bytes) {
-        self.write(Family::State, &key, &value);
+        self.write(Family::State, &key, [&value]);
         self.overlay.insert(key, Some(value));
     }
 
     /// Deletes a row of `state`.
     pub(super) fn delete(&mut self, key: Key) {
-        match self.rocks.family(Family::State) {
-            Some(cf) => self.batch.delete_cf(cf, &key),
-            None => self.spoiled = true,
-        }
+        self.spoiled |= !self.batch.delete(Family::State, &key);
         self.overlay.insert(key, None);
     }
 
     /// Puts a row of `dedup`.
     pub(super) fn put_repeat<'a, T: Row<'a> + Serialize>(&mut self, key: Key, row: &T) {
-        let Some(value) = rows::encode(row) else {
+        let Some(value) = rows::encode_small(row) else {
             self.spoiled = true;
             return;
         };
-        self.write(Family::Dedup, &key, &value);
+        self.write(Family::Dedup, &key, [&value]);
         self.repeats.insert(key, Some(value));
     }
 
     /// Where an installation's row of messages will begin and end.
     pub(super) fn put_repeats(&mut self, from: UserId, instance: Option<Instance>, repeats: Repeats) {
-        self.installations.stage((from, instance), repeats);
+        self.installations.put((from, instance), repeats);
     }
 
     /// Deletes a row of `dedup`.
     pub(super) fn delete_repeat(&mut self, key: Key) {
-        match self.rocks.family(Family::Dedup) {
-            Some(cf) => self.batch.delete_cf(cf, &key),
-            None => self.spoiled = true,
-        }
+        self.spoiled |= !self.batch.delete(Family::Dedup, &key);
         self.repeats.insert(key, None);
     }
 
     /// Writes a message over the one at that place.
     pub(super) fn blank(&mut self, key: Key, row: &LogRow) {
-        self.write(Family::Log, &key, &rows::encode_log(row.from, row.at_ms, &row.body));
+        self.write(Family::Log, &key, [LogHead::new(row.from, row.at_ms, row.body.kind).bytes(), &row.body.data]);
         self.blanked.insert(key);
     }
 
@@ -332,7 +381,7 @@ impl Desk {
         let row =
             AccountRow { name: account.person.name.as_str(), add: account.add, message: account.message, since_ms };
         self.put(Table::Account.one(account.person.id.0), &row);
-        self.accounts.stage(account.person.id, account);
+        self.accounts.put(account.person.id, Known { account, blocks: None });
     }
 
     /// Adds to a counted list. `tally` is its length as just read; `row` is told its place in the order.
@@ -358,8 +407,8 @@ impl Desk {
     pub(super) fn append_log(&mut self, to: Conversation, head: Seq, from: UserId, at_ms: u64, body: &Body) -> Seq {
         let seq = head.next();
         let key = schema::place(schema::conversation(to), seq);
-        self.write(Family::Log, &key, &rows::encode_log(from, at_ms, body));
-        self.heads.stage(Line::Log(to), seq);
+        self.write(Family::Log, &key, [LogHead::new(from, at_ms, body.kind).bytes(), &body.data]);
+        self.taken(Line::Log(to), seq);
         seq
     }
 
@@ -367,9 +416,19 @@ impl Desk {
     pub(super) fn append_inbox(&mut self, user: UserId, head: Seq, row: &InboxRow) -> Seq {
         let seq = head.next();
         let key = schema::place(schema::inbox(user), seq);
-        self.write(Family::Inbox, &key, &rows::encode_inbox(row));
-        self.heads.stage(Line::Inbox(user), seq);
+        match *row {
+            InboxRow::Private { from, seq } => self.write(Family::Inbox, &key, [&rows::encode_pointer(from, seq)]),
+            ref other => self.write(Family::Inbox, &key, [&rows::encode_inbox(other)]),
+        }
+        self.taken(Line::Inbox(user), seq);
         seq
+    }
+
+    fn taken(&mut self, line: Line, last: Seq) {
+        match self.ends.get(&line) {
+            Some(end) => end.last = last,
+            None => self.ends.put(line, End { last, received: 0 }),
+        }
     }
 }
 

@@ -124,14 +124,29 @@ fn what_was_put_out_of_memory_is_found_again() {
     for user in 0..many {
         remember(&mut desk, UserId(user), ONE, user, 0);
     }
-    let is_known = |desk: &Desk, user| desk.installations.get(&(UserId(user), ONE)).is_some();
-    assert!((0..many).all(|user| is_known(&desk, user)), "the database does not have them yet");
+    let is_known = |desk: &mut Desk, user| desk.installations.get(&(UserId(user), ONE)).is_some();
+    assert!((0..many).all(|user| is_known(&mut desk, user)), "the database does not have them yet");
     commit(&mut desk);
-    let forgotten = (0..many).filter(|user| !is_known(&desk, *user)).count();
+    let forgotten = (0..many).filter(|user| !is_known(&mut desk, *user)).count();
     assert!(forgotten > 0, "there is a bound");
     for user in 0..many {
         assert_eq!(ends(desk.repeats(UserId(user), ONE).unwrap()), (0, 1, Some(user)));
     }
     remember(&mut desk, UserId(0), ONE, 3, 1);
     assert_eq!(ends(desk.repeats(UserId(0), ONE).unwrap()), (1, 2, Some(3)));
+}
+
+/// The number of those whom somebody blocks is kept apart, and may be lost where a damage was accepted.
+#[test]
+fn who_is_blocked_is_blocked_whatever_their_number_is_said_to_be() {
+    let (_folder, rocks, mut desk) = desk();
+    let state = rocks.family(Family::State).unwrap();
+    let (by, who) = (UserId(1), UserId(2));
+    rocks.db().put_cf(state, Table::Block.two(by.0, who.0), []).unwrap();
+    assert!(desk.is_blocked(by, who).unwrap());
+    assert!(!desk.is_blocked(by, UserId(3)).unwrap());
+    assert!(!desk.is_blocked(who, by).unwrap());
+    desk.delete(Table::Block.two(by.0, who.0));
+    desk.blocks_changed(by);
+    assert!(!desk.is_blocked(by, who).unwrap());
 }

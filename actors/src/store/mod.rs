@@ -6,6 +6,7 @@
 //! Never: knows a dialect.
 
 mod actor;
+mod batch;
 mod caches;
 mod courier;
 mod desk;

@@ -134,6 +134,10 @@ pub(super) fn open(data: &Path, settings: &StorageSettings, accept_loss: bool) -
     .map_err(|error| refused(&path, error))?;
     let rocks = Rocks::open(&path, settings, Recovery::Strict).map_err(|error| refused(&path, error))?;
     fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(|source| unreadable(&path, source))?;
+    if rocks.numbers().is_none() {
+        let detail = "it has other batches than this program writes: a fault of the program".into();
+        return Err(OpenError::Other { path, detail });
+    }
     whole(rocks.db().latest_sequence_number())?;
     migrate(&rocks, &path)?;
     // What was replayed is in tables now, and those are synced.

@@ -81,7 +81,10 @@ impl Family {
 }
 
 /// A key. Those with numbers only stay off the heap.
-pub(super) type Key = SmallVec<[u8; 32]>;
+pub(super) type Key = SmallVec<[u8; KEY_BYTES]>;
+
+/// Bytes of a key that is not on the heap: that of a message that may come again has 34.
+const KEY_BYTES: usize = 36;
 
 /// The tables of `state`. The numbers are on disk: never renumber, never reuse.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -235,17 +238,19 @@ impl Table {
 
     /// The key with one number; also the prefix of all keys with that number and another.
     pub(super) fn one(self, number: u64) -> Key {
-        let mut key = Key::new();
-        key.push(self as u8);
-        key.extend_from_slice(&number.to_be_bytes());
-        key
+        let mut key = [0; KEY_BYTES];
+        key[0] = self as u8;
+        key[1..9].copy_from_slice(&number.to_be_bytes());
+        Key::from_buf_and_len(key, 9)
     }
 
     /// The key with two numbers.
     pub(super) fn two(self, first: u64, second: u64) -> Key {
-        let mut key = self.one(first);
-        key.extend_from_slice(&second.to_be_bytes());
-        key
+        let mut key = [0; KEY_BYTES];
+        key[0] = self as u8;
+        key[1..9].copy_from_slice(&first.to_be_bytes());
+        key[9..17].copy_from_slice(&second.to_be_bytes());
+        Key::from_buf_and_len(key, 17)
     }
 
     /// The key with a text.
@@ -280,19 +285,20 @@ pub(super) fn known_address(user: UserId, from: IpAddr) -> Key {
 
 /// The prefix of a conversation's rows in `log`.
 pub(super) fn conversation(which: Conversation) -> Key {
-    let mut key = Key::new();
-    match which {
+    let mut key = [0; KEY_BYTES];
+    let numbers = match which {
         Conversation::Private(a, b) => {
-            key.push(1);
-            key.extend_from_slice(&a.min(b).0.to_be_bytes());
-            key.extend_from_slice(&a.max(b).0.to_be_bytes());
+            key[0] = 1;
+            key[9..17].copy_from_slice(&a.max(b).0.to_be_bytes());
+            (a.min(b).0, 17)
         }
         Conversation::Group(GroupId(group)) => {
-            key.push(2);
-            key.extend_from_slice(&group.to_be_bytes());
+            key[0] = 2;
+            (group, 9)
         }
-    }
-    key
+    };
+    key[1..9].copy_from_slice(&numbers.0.to_be_bytes());
+    Key::from_buf_and_len(key, numbers.1)
 }
 
 /// The prefix of a user's rows in `inbox`.
@@ -317,22 +323,24 @@ pub(super) enum Remembered {
 
 /// A key of `dedup`.
 pub(super) fn remembered(user: UserId, instance: Option<Instance>, what: Remembered) -> Key {
-    let mut key = Key::from_slice(&user.0.to_be_bytes());
-    match instance {
-        None => key.push(0),
+    let mut key = [0; KEY_BYTES];
+    key[..8].copy_from_slice(&user.0.to_be_bytes());
+    let at = match instance {
+        None => 9,
         Some(Instance(bytes)) => {
-            key.push(1);
-            key.extend_from_slice(&bytes);
+            key[8] = 1;
+            key[9..25].copy_from_slice(&bytes);
+            25
         }
-    }
+    };
     let (kind, number) = match what {
         // `r` is taken: databases from before have a row there, which nobody reads.
         Remembered::Number(number) => (b'n', number),
         Remembered::Nth(nth) => (b'o', nth),
     };
-    key.push(kind);
-    key.extend_from_slice(&number.to_be_bytes());
-    key
+    key[at] = kind;
+    key[at + 1..at + 9].copy_from_slice(&number.to_be_bytes());
+    Key::from_buf_and_len(key, at + 9)
 }
 
 /// Whose message the row at this key of `dedup` remembers by its number; `None` for the other rows.

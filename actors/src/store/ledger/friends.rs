@@ -75,7 +75,7 @@ impl Ledger {
         if self.desk.has(&Table::Friend.two(from.0, to.0))? {
             return Err(Refusal::AlreadyFriends);
         }
-        if self.is_blocked(to, from)? {
+        if self.desk.is_blocked(to, from)? {
             return Err(Refusal::Blocked);
         }
         let lengths = self.room_for_friends(from, to)?;

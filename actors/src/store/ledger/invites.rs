@@ -32,7 +32,7 @@ impl Ledger {
             return Err(Refusal::NotFriends);
         }
         let asked = self.known(who)?.person;
-        if self.is_blocked(who, user)? {
+        if self.desk.is_blocked(who, user)? {
             return Err(Refusal::Blocked);
         }
         let before = self.invitation(who, group)?.map(|(_, at_ms)| at_ms);

@@ -30,7 +30,7 @@ impl Ledger {
         if friends && !self.desk.has(&Table::Friend.two(to.0, from.0))? {
             return Err(Refusal::NotFriends);
         }
-        if self.is_blocked(to, from)? {
+        if self.desk.is_blocked(to, from)? {
             return Err(Refusal::Blocked);
         }
         let inbox = self.room_in_inbox(to)?;
@@ -45,12 +45,7 @@ impl Ledger {
 
     /// The last place in an inbox that takes one more.
     pub(super) fn room_in_inbox(&mut self, user: UserId) -> Result<Seq, Refusal> {
-        let head = self.desk.head(Line::Inbox(user))?;
-        let cursor = self.desk.number(&Table::InboxCursor.one(user.0))?.unwrap_or(0);
-        if head.0.saturating_sub(cursor) >= self.settings.inbox.max {
-            return Err(Refusal::InboxFull);
-        }
-        Ok(head)
+        self.desk.room(user, self.settings.inbox.max)?.ok_or(Refusal::InboxFull)
     }
 
     /// One row, however many read it: members hold cursors.

@@ -253,7 +253,7 @@ impl Ledger {
     /// Bytes that the open batch has.
     #[must_use]
     pub fn staged_bytes(&self) -> usize {
-        self.desk.batch().size_in_bytes()
+        self.desk.batch_bytes()
     }
 
     /// Commits all that is staged as one batch; nothing happens where nothing is. With `storage.sync = "always"` it
@@ -267,6 +267,7 @@ impl Ledger {
             return Err(CommitError(failed.clone()));
         }
         if self.staged == 0 {
+            self.desk.settle(); // what was only read may go, too
             return Ok(());
         }
         if self.desk.spoiled() {

@@ -85,6 +85,7 @@ impl Ledger {
             (true, false) => self.desk.strike(key, length),
             _ => {}
         }
+        self.desk.blocks_changed(user);
         for (request, at_ms, asked, asker) in ended {
             self.desk.delete(request);
             self.forget_due(Waiting::Friend, at_ms, asked.0, asker.0);
@@ -93,11 +94,6 @@ impl Ledger {
             self.end_invite(user, group, Some(at_ms));
         }
         Ok(Outcome::Blocked { user, who, blocked })
-    }
-
-    /// Whether `by` takes nothing from `who`.
-    pub(super) fn is_blocked(&mut self, by: UserId, who: UserId) -> Result<bool, ReadError> {
-        self.desk.has(&Table::Block.two(by.0, who.0))
     }
 
     /// All that an account tells about itself, address and picture included.

@@ -19,26 +19,39 @@ pub(in crate::store) struct LogRow {
     pub(in crate::store) body: Body,
 }
 
-/// A message's row.
-pub(in crate::store) fn encode_log(from: UserId, at_ms: u64, body: &Body) -> Vec<u8> {
-    let mut row = Vec::with_capacity(22 + body.data.len());
-    row.push(COMPACT);
-    row.extend_from_slice(&from.0.to_be_bytes());
-    row.extend_from_slice(&at_ms.to_be_bytes());
-    match body.kind {
-        BodyKind::Text => row.push(0),
-        BodyKind::Image => row.push(1),
-        BodyKind::File => row.push(2),
-        BodyKind::Voice => row.push(3),
-        BodyKind::Custom(number) => {
-            row.push(4);
-            row.extend_from_slice(&number.to_be_bytes());
-        }
-        BodyKind::Recall => row.push(5),
-        BodyKind::Recalled => row.push(6),
+/// What is before the body's bytes in a message's row.
+pub(in crate::store) struct LogHead {
+    bytes: [u8; 22],
+    len: usize,
+}
+
+impl LogHead {
+    /// Of a message of that kind.
+    pub(in crate::store) fn new(from: UserId, at_ms: u64, kind: BodyKind) -> Self {
+        let mut bytes = [0; 22];
+        bytes[0] = COMPACT;
+        bytes[1..9].copy_from_slice(&from.0.to_be_bytes());
+        bytes[9..17].copy_from_slice(&at_ms.to_be_bytes());
+        let (kind, len) = match kind {
+            BodyKind::Text => (0, 18),
+            BodyKind::Image => (1, 18),
+            BodyKind::File => (2, 18),
+            BodyKind::Voice => (3, 18),
+            BodyKind::Custom(number) => {
+                bytes[18..].copy_from_slice(&number.to_be_bytes());
+                (4, 22)
+            }
+            BodyKind::Recall => (5, 18),
+            BodyKind::Recalled => (6, 18),
+        };
+        bytes[17] = kind;
+        Self { bytes, len }
     }
-    row.extend_from_slice(&body.data);
-    row
+
+    /// Its bytes.
+    pub(in crate::store) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
 }
 
 /// A message from its row.
@@ -110,10 +123,18 @@ impl Notice {
     }
 }
 
+/// The row of `inbox` that points at a message.
+pub(in crate::store) fn encode_pointer(from: UserId, seq: Seq) -> [u8; 18] {
+    let mut row = [COMPACT; 18];
+    row[1] = 0;
+    row[2..10].copy_from_slice(&from.0.to_be_bytes());
+    row[10..].copy_from_slice(&seq.0.to_be_bytes());
+    row
+}
+
 /// A row of `inbox` as bytes.
 pub(in crate::store) fn encode_inbox(row: &InboxRow) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(18);
-    bytes.push(COMPACT);
+    let mut bytes = vec![COMPACT];
     match *row {
         InboxRow::Notice(ref notice) => {
             bytes.push(3);
@@ -122,11 +143,7 @@ pub(in crate::store) fn encode_inbox(row: &InboxRow) -> Vec<u8> {
                 bytes.extend_from_slice(&said);
             }
         }
-        InboxRow::Private { from, seq } => {
-            bytes.push(0);
-            bytes.extend_from_slice(&from.0.to_be_bytes());
-            bytes.extend_from_slice(&seq.0.to_be_bytes());
-        }
+        InboxRow::Private { from, seq } => return encode_pointer(from, seq).to_vec(),
         InboxRow::FriendAnswer { friend, accepted } => {
             bytes.push(1);
             bytes.extend_from_slice(&friend.0.to_be_bytes());
@@ -172,6 +189,10 @@ fn take<const N: usize>(key: &[u8], rest: &mut &[u8]) -> Result<[u8; N], ReadErr
 mod tests {
     use super::*;
 
+    fn encode_log(from: UserId, at_ms: u64, body: &Body) -> Vec<u8> {
+        [LogHead::new(from, at_ms, body.kind).bytes(), &body.data].concat()
+    }
+
     /// What is on disk in databases that exist: a change here needs a new version, not a new expectation.
     #[test]
     fn bytes_on_disk_stay() {
@@ -181,6 +202,7 @@ mod tests {
             encode_inbox(&InboxRow::JoinAnswer { group: GroupId(3), accepted: true }),
             b"\x01\x02\0\0\0\0\0\0\0\x03\x01"
         );
+        assert_eq!(encode_pointer(UserId(3), Seq(258)), *b"\x01\0\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\x01\x02");
     }
 
     #[test]

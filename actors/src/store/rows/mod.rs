@@ -8,7 +8,7 @@ mod compact;
 mod groups;
 mod profile;
 
-pub(super) use compact::{InboxRow, LogRow, Notice, decode_inbox, decode_log, encode_inbox, encode_log};
+pub(super) use compact::{InboxRow, LogHead, LogRow, Notice, decode_inbox, decode_log, encode_inbox, encode_pointer};
 pub(super) use groups::AboutRow;
 pub(super) use profile::{ProfileRow, decode_picture, encode_picture};
 
@@ -17,6 +17,7 @@ use super::schema::{self, Key, show};
 use bytes::Bytes;
 use protocol::{FriendPolicy, GroupId, JoinPolicy, MessagePolicy, Role, Seq, UserId};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// Why something stored could not be read. Both are faults of the server's or of its disk, never of who asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -282,6 +283,19 @@ impl<'a> Row<'a> for MemberRow<'a> {
     }
 }
 
+/// A row of `dedup` as bytes: all of them stay off the heap.
+pub(super) type Small = SmallVec<[u8; SMALL_BYTES]>;
+
+/// The longest row of `dedup` has 74 bytes: a [`SentRow`] of four numbers of up to ten bytes, a hash, and a flag, behind its version.
+const SMALL_BYTES: usize = 96;
+
+/// A row of `dedup` as bytes, or `None` where it is longer than any of them may be.
+pub(super) fn encode_small<'a, T: Row<'a> + Serialize>(row: &T) -> Option<Small> {
+    let mut bytes = [T::VERSION; SMALL_BYTES];
+    let len = postcard::to_slice(row, &mut bytes[1..]).ok()?.len();
+    Some(Small::from_buf_and_len(bytes, len + 1))
+}
+
 /// A row as bytes, or `None` where it cannot be said (which none of the rows above can cause).
 pub(super) fn encode<'a, T: Row<'a> + Serialize>(row: &T) -> Option<Bytes> {
     // Most rows fit; a longer one grows.
@@ -338,6 +352,11 @@ mod tests {
         assert_eq!(&encode(&nth).unwrap()[..], b"\x02\x80\x01\x01\xac\x02");
         assert_eq!(decode::<NthRow>(b"k", b"\x01\x80\x01").unwrap(), NthRow { number: 128, live: None });
         assert_eq!(&encode(&Text("h")).unwrap()[..], b"\x01\x01h");
+        for (row, same) in [(encode(&sent), encode_small(&sent)), (encode(&nth), encode_small(&nth))] {
+            assert_eq!(row.unwrap()[..], same.unwrap()[..]);
+        }
+        let longest = SentRow::new(u64::MAX, u64::MAX, Seq(u64::MAX), Destination::User(UserId(u64::MAX)), [b'h'; 32]);
+        assert_eq!(encode_small(&longest).unwrap()[..], encode(&longest).unwrap()[..]);
     }
 
     /// Friends and requests of databases from before there were special ones.
