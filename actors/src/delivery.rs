@@ -2,8 +2,8 @@
 //! condemn) and [`Answer`] (always queued, since a session has only so many questions open).
 //! Never: asks where somebody is. One tells the registry what to deliver.
 
+use crate::floor::{Note, Place, Post, hand_here};
 use crate::group::Listening;
-use crate::session::Session;
 use crate::store::{LoginState, Mark, Outcome, Page};
 use actix::prelude::*;
 use protocol::{
@@ -12,10 +12,10 @@ use protocol::{
 };
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// The one shared way to a session. Clones of the `Arc` share one bounded place in its mailbox; a clone of the
-/// address would own a fresh one and so get round the bound.
+/// The one shared way to a session. What is said through it arrives in the order in which it was said: at once where the session
+/// lives on the same thread and nothing else waits for it, else by way of its thread's tray (`floor/`).
 pub struct SessionHandle {
     /// The session's number.
     pub id: SessionId,
@@ -25,21 +25,17 @@ pub struct SessionHandle {
     pub carrier: Carrier,
     /// Where it comes from; `None` in memory.
     pub peer: Option<IpAddr>,
-    address: Addr<Session>,
+    place: Place,
+    /// Notes in the tray.
+    waiting: AtomicUsize,
     condemned: AtomicBool,
 }
 
 impl SessionHandle {
-    /// Made once, by the session itself.
+    /// Made once, with the session.
     #[must_use]
-    pub fn new(
-        id: SessionId,
-        dialect: DialectId,
-        carrier: Carrier,
-        peer: Option<IpAddr>,
-        address: Addr<Session>,
-    ) -> Self {
-        Self { id, dialect, carrier, peer, address, condemned: AtomicBool::new(false) }
+    pub(crate) fn new(id: SessionId, dialect: DialectId, carrier: Carrier, peer: Option<IpAddr>, place: Place) -> Self {
+        Self { id, dialect, carrier, peer, place, waiting: AtomicUsize::new(0), condemned: AtomicBool::new(false) }
     }
 
     /// Whether who sits there is asked whether it takes a file, and hears how it goes.
@@ -48,30 +44,49 @@ impl SessionHandle {
         self.dialect.get().customs().asked_for_files
     }
 
-    /// Hands over an event. Where the mailbox is full the session is condemned: closed, and never left ignorant;
+    /// Hands over an event. Where too many wait already the session is condemned: closed, and never left ignorant;
     /// what carries a mark is delivered again at the next login.
     pub fn deliver(&self, deliver: Deliver) {
-        if matches!(self.address.try_send(deliver), Err(SendError::Full(_))) {
-            self.condemn(ClosingReason::SlowConsumer);
+        match self.at_once(Note::Deliver(deliver)) {
+            Some(_) if self.waiting.load(Ordering::Relaxed) >= self.place.tray.most() => {
+                self.condemn(ClosingReason::SlowConsumer);
+            }
+            Some(note) => self.leave(note),
+            None => {}
         }
     }
 
     /// Closes the session after one last word. Only the first call counts.
     pub fn condemn(&self, reason: ClosingReason) {
         if !self.condemned.swap(true, Ordering::Relaxed) {
-            self.address.do_send(Condemn(reason));
+            self.tell(Note::Condemn(reason));
         }
     }
 
     /// Tells the session something that must not be lost; only for what the session itself bounds.
-    pub fn tell<M>(&self, message: M)
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        Session: Handler<M>,
-        <Session as Actor>::Context: actix::dev::ToEnvelope<Session, M>,
-    {
-        self.address.do_send(message);
+    pub fn tell(&self, note: impl Into<Note>) {
+        if let Some(note) = self.at_once(note.into()) {
+            self.leave(note);
+        }
+    }
+
+    /// Hands a note over, if nothing else waits and the session is here; else gives it back. Whoever has left one before and
+    /// says more now, or has somebody say it, knows of that one: so nothing is overtaken.
+    fn at_once(&self, note: Note) -> Option<Note> {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            return Some(note);
+        }
+        hand_here(&self.place, self.id, note).err()
+    }
+
+    fn leave(&self, note: Note) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.place.tray.push(Post { seat: self.place.seat, to: self.id, note });
+    }
+
+    /// One that has waited is handed over now.
+    pub(crate) fn waited(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -193,13 +208,3 @@ pub struct Backlog {
     /// Events with their places, oldest first; `None` for what the session's own account wrote.
     pub page: Page<(Seq, Option<Arc<Outgoing>>)>,
 }
-
-/// Close after one last word.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Condemn(pub ClosingReason);
-
-/// The server stops: finish what is open, say so, close.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct DrainSession;

@@ -6,7 +6,7 @@
 //! | actor | how many, where | owns | hears | tells | if it dies |
 //! | --- | --- | --- | --- | --- | --- |
 //! | [`session::Session`] | one per connection, spread over the session arbiters | link, identity, open questions, outbox | its peer, everybody | everybody | the connection closes; guards tell the registry and the groups |
-//! | [`lobby::Lobby`] | one per session arbiter | which sessions live there | listeners | sessions | the process ends |
+//! | [`lobby::Lobby`] | one per session arbiter, with its [`floor`] | the seats of the sessions that live there | listeners | sessions | the process ends |
 //! | [`registry::Shard`] | one per session arbiter, by hash of user | who is online, who watches whom | sessions, store | sessions, store, broker | the process ends |
 //! | [`group::Directory`] | one | which groups are awake | sessions, store, groups | groups, readers | the process ends |
 //! | [`group::Group`] | one per awake group, spread over the session arbiters | members, listeners | sessions, store, directory | sessions, store | it is woken again from what is stored |
@@ -22,6 +22,7 @@
 pub mod accounts;
 pub mod cores;
 pub mod delivery;
+pub mod floor;
 pub mod group;
 pub mod house;
 pub mod lobby;

@@ -73,8 +73,9 @@ impl Session {
     fn dispatch(&mut self, request: Request) {
         let Request { id, mut claim, mut command } = request;
         self.untwist(&mut claim, &mut command);
-        let about = match &command {
-            Command::SendPrivate { as_written, .. } => Some(as_written.clone()),
+        let about = match &mut command {
+            // Nobody else asks for it.
+            Command::SendPrivate { as_written, .. } => Some(std::mem::take(as_written)),
             Command::ListMembers { group: WhichGroup::Name(key) } => Some(key.as_str().into()),
             Command::RequestCode { email, .. } | Command::RegisterByMail { email, .. } => Some(email.as_str().into()),
             Command::FindUser { who } | Command::AddFriend { friend: who, .. } => Some(as_asked(who)),
@@ -300,9 +301,9 @@ impl Session {
         }
     }
 
-    /// Who asks, for those who answer. Only missing before the actor has started.
+    /// Who asks, for those who answer. Never missing.
     pub(super) fn origin(&self, ticket: Ticket) -> Option<Origin> {
-        Some(Origin { session: self.handle()?, ticket })
+        Some(Origin { session: self.handle.clone(), ticket })
     }
 
     /// The last word to a question.

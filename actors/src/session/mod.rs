@@ -23,9 +23,9 @@ pub use outbox::{Outbox, Pace, Packed};
 pub use receipts::Receipts;
 pub use window::{Ack, Next, Window};
 
-use crate::delivery::{Answer, Attached, Backlog, Condemn, Deliver, DrainSession, MembershipChanged, SessionHandle};
+use crate::delivery::{Answer, Attached, Backlog, Deliver, MembershipChanged, SessionHandle};
+use crate::floor::{Note, Place as Home};
 use crate::house::House;
-use crate::lobby::InLobby;
 use crate::registry::Detach;
 use crate::store::{Mark, Op, Submit, Then};
 use actix::prelude::*;
@@ -36,10 +36,13 @@ use protocol::{
     Carrier, ClosingReason, Decoder, DialectId, Event, Frames, Friend, GroupId, Instance, NameKey, Outgoing, Person,
     Reply, Request, SessionId, UserId,
 };
-use pump::{Ending, Pump};
+use pump::Ending;
+pub(crate) use pump::SessionTask;
 use receiving::Receiving;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use times::Clock;
 use tokio::time::Instant;
 
@@ -47,12 +50,13 @@ use crate::delivery::Ticket;
 
 /// The actor.
 pub struct Session {
-    house: Arc<House>,
-    id: SessionId,
+    /// Which counts it for as long as it lives.
+    house: Counted,
+    /// The one shared way to it.
+    handle: Arc<SessionHandle>,
     dialect: DialectId,
     /// It came to ask something and go: nobody sees that it is here, and nothing is delivered to it.
     visitor: bool,
-    handle: Option<Arc<SessionHandle>>,
     link: Box<dyn Link>,
     /// How the client speaks: as the link carries it, or in text, where it may choose and last did.
     carrier: Carrier,
@@ -73,10 +77,14 @@ pub struct Session {
     member: Option<Box<Member>>,
     /// What the account that was behind this session may still turn out to have received.
     unsettled: Option<Box<(UserId, Receipts)>>,
-    /// Taken off the count of connections when it is dropped.
-    _counted: Counted,
-    /// Taken out of the lobby when it is dropped.
-    _in_lobby: InLobby,
+    /// Wakes its own task. Known from its first turn on.
+    pub(crate) waker: Option<Waker>,
+    /// Its task hears of it when more comes from the peer. Else it is to look for itself.
+    listens: bool,
+    /// The porter knows that it may have something to write.
+    pub(crate) restless: bool,
+    /// A panic left it as it is.
+    broken: bool,
 }
 
 /// What a logged-in session has. What is rarely there is boxed, as in [`Session`]: most sessions are idle, and there are
@@ -125,9 +133,17 @@ impl Drop for Attendance {
     }
 }
 
-/// One of the connections that the server counts.
+/// One of the connections that the server counts, until it is dropped.
 pub(crate) struct Counted {
     house: Arc<House>,
+}
+
+impl Deref for Counted {
+    type Target = Arc<House>;
+
+    fn deref(&self) -> &Arc<House> {
+        &self.house
+    }
 }
 
 impl Counted {
@@ -148,22 +164,23 @@ impl Session {
     /// A connection whose peer is a guest so far.
     #[must_use]
     pub(crate) fn new(
-        house: Arc<House>,
+        house: Counted,
         id: SessionId,
         dialect: DialectId,
         visitor: bool,
         link: Box<dyn Link>,
-        counted: Counted,
-        in_lobby: InLobby,
+        home: Home,
     ) -> Self {
         let (carrier, can_probe) = (link.carrier(), link.can_probe());
+        let peer = link.peer().map(|address| address.ip().to_canonical());
+        log::debug!("session {:016x}: {dialect:?} from {:?}", id.0, link.peer());
+        let handle = Arc::new(SessionHandle::new(id, dialect, carrier, peer, home));
         let decoder = dialect.get().decoder(carrier, house.manners[dialect.index()].limits(carrier));
         Self {
             house,
-            id,
+            handle,
             dialect,
             visitor,
-            handle: None,
             link,
             carrier,
             decoder,
@@ -178,8 +195,10 @@ impl Session {
             entering: None,
             member: None,
             unsettled: None,
-            _counted: counted,
-            _in_lobby: in_lobby,
+            waker: None,
+            listens: false,
+            restless: false,
+            broken: false,
         }
     }
 
@@ -187,9 +206,36 @@ impl Session {
         &self.house.manners[self.dialect.index()]
     }
 
-    /// The shared way to this session. Made when the actor starts, so only missing before that.
-    fn handle(&self) -> Option<Arc<SessionHandle>> {
+    /// The shared way to it.
+    pub(crate) fn way(&self) -> Arc<SessionHandle> {
         self.handle.clone()
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> SessionId {
+        self.handle.id
+    }
+
+    /// Somebody has said something.
+    pub(crate) fn hear(&mut self, note: Note) {
+        let ctx = &mut SessionContext(ActorState::Running);
+        match note {
+            Note::Deliver(deliver) => Handler::handle(self, deliver, ctx),
+            Note::Answer(answer) => Handler::handle(self, answer, ctx),
+            Note::Attached(attached) => Handler::handle(self, *attached, ctx),
+            Note::MembershipChanged(change) => Handler::handle(self, *change, ctx),
+            Note::Backlog(backlog) => Handler::handle(self, *backlog, ctx),
+            Note::Condemn(reason) => self.condemn(reason),
+            Note::Drain => self.end(Ending::Draining),
+        }
+        if !ctx.state().alive() {
+            self.ending = Ending::Gone;
+        }
+    }
+
+    /// A note that has waited is handed over now.
+    pub(crate) fn note_waited(&self) {
+        self.handle.waited();
     }
 
     /// Puts an answer into the outbox; a peer that does not read is let go.
@@ -222,6 +268,9 @@ impl Session {
         // What this account wrote, or what this dialect has no word for, counts as received with all before it.
         let packed = self.outbox.push_mark(mark);
         if let Some((packed, member)) = packed.zip(self.member.as_mut()) {
+            if !member.receiving.waits() {
+                self.clock.look_again();
+            }
             member.receiving.packed(packed, self.clock.now);
         }
     }
@@ -266,7 +315,7 @@ impl Session {
         if self.ending.is_deaf() {
             return;
         }
-        log::debug!("session {:016x}: closing: {reason:?}", self.id.0);
+        log::debug!("session {:016x}: closing: {reason:?}", self.id().0);
         self.leave(false);
         let frames = self.dialect.get().event(&Event::Closing { reason }, None, self.carrier);
         // There may be no room for it; then the peer would not read it anyway.
@@ -328,22 +377,31 @@ fn acknowledged(link: &dyn Link, outbox: &Outbox) -> u64 {
     }
 }
 
-impl Actor for Session {
-    type Context = Context<Self>;
+/// What actix knows of a session that runs: that it does. Its mailbox is its thread's tray, and its one future its task.
+pub struct SessionContext(ActorState);
 
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        let peer = self.link.peer().map(|address| address.ip().to_canonical());
-        log::debug!("session {:016x}: {:?} from {:?}", self.id.0, self.dialect, self.link.peer());
-        self.handle =
-            Some(Arc::new(SessionHandle::new(self.id, self.dialect, self.link.carrier(), peer, ctx.address())));
-        ctx.spawn(Pump);
+impl ActorContext for SessionContext {
+    fn stop(&mut self) {
+        self.0 = ActorState::Stopping;
     }
+
+    fn terminate(&mut self) {
+        self.0 = ActorState::Stopped;
+    }
+
+    fn state(&self) -> ActorState {
+        self.0
+    }
+}
+
+impl Actor for Session {
+    type Context = SessionContext;
 }
 
 impl Handler<Deliver> for Session {
     type Result = ();
 
-    fn handle(&mut self, deliver: Deliver, _: &mut Context<Self>) {
+    fn handle(&mut self, deliver: Deliver, _: &mut SessionContext) {
         self.deliver(deliver);
     }
 }
@@ -351,7 +409,7 @@ impl Handler<Deliver> for Session {
 impl Handler<Answer> for Session {
     type Result = ();
 
-    fn handle(&mut self, Answer { ticket, body }: Answer, _: &mut Context<Self>) {
+    fn handle(&mut self, Answer { ticket, body }: Answer, _: &mut SessionContext) {
         self.answered(ticket, body);
     }
 }
@@ -359,7 +417,7 @@ impl Handler<Answer> for Session {
 impl Handler<Attached> for Session {
     type Result = ();
 
-    fn handle(&mut self, attached: Attached, _: &mut Context<Self>) {
+    fn handle(&mut self, attached: Attached, _: &mut SessionContext) {
         self.attached(attached);
     }
 }
@@ -367,7 +425,7 @@ impl Handler<Attached> for Session {
 impl Handler<MembershipChanged> for Session {
     type Result = ();
 
-    fn handle(&mut self, change: MembershipChanged, _: &mut Context<Self>) {
+    fn handle(&mut self, change: MembershipChanged, _: &mut SessionContext) {
         self.membership_changed(change);
     }
 }
@@ -375,24 +433,8 @@ impl Handler<MembershipChanged> for Session {
 impl Handler<Backlog> for Session {
     type Result = ();
 
-    fn handle(&mut self, backlog: Backlog, _: &mut Context<Self>) {
+    fn handle(&mut self, backlog: Backlog, _: &mut SessionContext) {
         self.backlog(backlog);
-    }
-}
-
-impl Handler<Condemn> for Session {
-    type Result = ();
-
-    fn handle(&mut self, Condemn(reason): Condemn, _: &mut Context<Self>) {
-        self.condemn(reason);
-    }
-}
-
-impl Handler<DrainSession> for Session {
-    type Result = ();
-
-    fn handle(&mut self, _: DrainSession, _: &mut Context<Self>) {
-        self.end(Ending::Draining);
     }
 }
 
@@ -403,7 +445,7 @@ mod tests {
     /// There are as many as people are online, most of them idle: what one takes is a figure of this server.
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Session>() <= 440, "{} bytes", size_of::<Session>());
+        assert!(size_of::<Session>() <= 424, "{} bytes", size_of::<Session>());
         assert!(size_of::<Member>() <= 224, "{} bytes", size_of::<Member>());
     }
 }

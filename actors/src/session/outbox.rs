@@ -6,7 +6,7 @@ use super::link::Link;
 use crate::store::Mark;
 use bytes::{Buf, Bytes};
 use protocol::{Frame, Frames};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
@@ -25,9 +25,13 @@ const LONG: usize = 16 * 1024;
 /// Entries that spare queues have room for at the most.
 const SPARE: usize = 64;
 
+/// Spare queues of a thread: as many sessions as are given something before they write, mostly.
+const SPARES: usize = 512;
+
 thread_local! {
     /// An idle session has no queues. Empty ones are handed from session to session instead of being made for each turn.
-    static QUEUES: Cell<Option<Box<Queues>>> = const { Cell::new(None) };
+    #[allow(clippy::vec_box, reason = "they go from here to sessions and back as they are")]
+    static QUEUES: RefCell<Vec<Box<Queues>>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Item {
@@ -75,7 +79,11 @@ impl Queues {
     /// Hands them to whoever has something to write next on this thread, unless they have grown large.
     fn leave(self: Box<Self>) {
         if self.items.capacity().max(self.pieces.capacity()).max(self.leaving.capacity()) <= SPARE {
-            QUEUES.set(Some(self));
+            QUEUES.with_borrow_mut(|spare| {
+                if spare.len() < SPARES {
+                    spare.push(self);
+                }
+            });
         }
     }
 }
@@ -137,7 +145,7 @@ impl Outbox {
     }
 
     fn queues(&mut self) -> &mut Queues {
-        self.queues.get_or_insert_with(|| QUEUES.take().unwrap_or_default())
+        self.queues.get_or_insert_with(|| QUEUES.with_borrow_mut(Vec::pop).unwrap_or_default())
     }
 
     /// Adds an answer, all of it. `false` where `bound` bytes wait already: the peer is a slow consumer. The answer

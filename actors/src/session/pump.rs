@@ -1,16 +1,17 @@
-//! What moves a session: reads, decodes, hands over, writes, and looks at its times. One future per session, polled after
-//! the mailbox at every wake, so that everything that one wake brought goes out in one write.
+//! What moves a session: reads, decodes, hands over, writes, and looks at its times. One task per session, woken by its link and
+//! its alarm. What others say to it is handed over by its floor, which then lets it write: everything that came goes out in one.
 //! Owns: the ways in which a session ends. Never: waits for an answer.
 
 use super::outbox::Pace;
 use super::{Member, Session, acknowledged};
+use crate::floor::{Floor, Seated};
 use crate::session::link::{Arrival, Closing};
-use actix::fut::ActorFuture;
-use actix::prelude::*;
 use protocol::{Carrier, ClosingReason, Decoded, Mistake, Style, Verb};
 use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{self, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -57,35 +58,92 @@ impl Ending {
     }
 }
 
-/// The future.
-pub(super) struct Pump;
+/// The task of one session, for as long as it lives.
+pub(crate) struct SessionTask {
+    floor: Rc<Floor>,
+    seat: u32,
+    /// Given up before the seat is.
+    session: Option<Seated>,
+}
 
-impl ActorFuture<Session> for Pump {
+impl SessionTask {
+    /// For the session on that seat.
+    pub(crate) fn new(floor: Rc<Floor>, (seat, session): (u32, Seated)) -> Self {
+        Self { floor, seat, session: Some(session) }
+    }
+}
+
+impl Future for SessionTask {
     type Output = ();
 
-    fn poll(
-        self: Pin<&mut Self>,
-        session: &mut Session,
-        ctx: &mut Context<Session>,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<()> {
-        session.clock.now = Instant::now();
-        session.times();
-        if let Err(error) = session.turn(cx) {
-            log::debug!("session {:016x}: the connection is gone: {error}", session.id.0);
-            session.ending = Ending::Gone;
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        match &self.session {
+            Some(session) => session.borrow_mut().own_turn(cx),
+            None => Poll::Ready(()),
         }
-        if session.ending == Ending::Gone {
-            session.leave(false);
-            ctx.stop();
-            return Poll::Ready(());
-        }
-        session.set_alarm(cx);
-        Poll::Pending
+    }
+}
+
+impl Drop for SessionTask {
+    fn drop(&mut self) {
+        self.session = None;
+        self.floor.vacate(self.seat);
     }
 }
 
 impl Session {
+    /// A turn of the session's own task.
+    fn own_turn(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        self.waker.get_or_insert_with(|| cx.waker().clone());
+        if self.broken {
+            return Poll::Ready(());
+        }
+        self.clock.now = Instant::now();
+        self.times();
+        if let Err(error) = self.turn(cx) {
+            log::debug!("session {:016x}: the connection is gone: {error}", self.id().0);
+            self.ending = Ending::Gone;
+        }
+        if self.ending == Ending::Gone {
+            self.leave(false);
+            return Poll::Ready(());
+        }
+        self.set_alarm(cx);
+        Poll::Pending
+    }
+
+    /// Others have said something: writes what there is to say to that. What is more than that is for a turn of its own.
+    pub(crate) fn write_turn(&mut self, now: Instant, waker: &task::Waker) {
+        if self.listens && self.ending == Ending::No {
+            self.clock.now = now;
+            let cx = &mut task::Context::from_waker(waker);
+            let waited = self.waits();
+            if self.write_on(cx).is_err() {
+                // Its own turn reads what the client said before it was gone, and meets the same error then.
+                self.listens = false;
+            } else if !(self.is_armed() && self.is_as_due_as_before(waited)) {
+                self.set_alarm(cx);
+            }
+        }
+        if !self.listens || self.ending != Ending::No {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether a panic went through it.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// A panic went through it: nothing that it holds can be relied on.
+    pub(crate) fn broke(&mut self) {
+        log::error!("session {:016x}: ended by a fault", self.id().0);
+        self.broken = true;
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Begins the end, if it has not begun, or hastens it.
     pub(super) fn end(&mut self, ending: Ending) {
         let patience = match ending {
@@ -102,6 +160,11 @@ impl Session {
 
     fn turn(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
         self.advance_reading(cx)?;
+        self.write_on(cx)?;
+        self.advance_ending(cx)
+    }
+
+    fn write_on(&mut self, cx: &mut task::Context<'_>) -> io::Result<()> {
         let (had_credit, had_room) = (self.has_credit(), self.has_room());
         if !had_credit {
             // The rest of a request may have come and is not read yet: its time begins when it is.
@@ -117,7 +180,7 @@ impl Session {
         if (!had_credit && self.has_credit()) || (!had_room && self.has_room()) {
             cx.waker().wake_by_ref();
         }
-        self.advance_ending(cx)
+        Ok(())
     }
 
     /// Whether one more request may be taken up: the peer has credit, and reads what it gets.
@@ -148,12 +211,14 @@ impl Session {
     }
 
     fn read(&mut self, cx: &mut task::Context<'_>, buffer: &mut [u8]) -> io::Result<()> {
+        self.listens = false;
         for _ in 0..READS {
             if self.ending != Ending::No || !self.parked.is_empty() || !self.has_credit() {
                 return Ok(());
             }
             match self.link.poll_read(cx, buffer) {
                 Poll::Pending => {
+                    self.listens = true;
                     self.note_midway();
                     return Ok(());
                 }
@@ -268,7 +333,7 @@ impl Session {
         self.send_ready();
         if mistake.kind.is_fatal() {
             // Without the detail: it may quote what was meant for nobody's eyes.
-            log::debug!("session {:016x}: {:?}", self.id.0, mistake.kind);
+            log::debug!("session {:016x}: {:?}", self.id().0, mistake.kind);
             self.end(Ending::Mistaken);
         }
     }

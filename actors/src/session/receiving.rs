@@ -41,6 +41,14 @@ impl Receiving {
         }
     }
 
+    /// Whether anything is not stored as received.
+    pub(super) fn waits(&self) -> bool {
+        match self {
+            Self::Told(receipts) => !receipts.is_empty(),
+            Self::Acknowledged(window) => !window.is_empty(),
+        }
+    }
+
     pub(super) fn next(&self, mark: Mark, size: usize) -> Next {
         match self {
             Self::Told(_) => Next::Show,

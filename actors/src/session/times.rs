@@ -53,6 +53,11 @@ impl Clock {
         self.alarm = None;
     }
 
+    /// Something may be due before the alarm rings: it is set anew when what there is to say is written.
+    pub(super) fn look_again(&mut self) {
+        self.alarm = None;
+    }
+
     pub(super) fn became_guest(&mut self) {
         self.guest_since = self.now;
     }
@@ -79,7 +84,7 @@ impl Session {
             return self.condemn(ClosingReason::TimedOut);
         }
         if due(self.answer_due()) {
-            log::error!("session {:016x}: a request was not answered in time; closing without a verdict", self.id.0);
+            log::error!("session {:016x}: a request was not answered in time; closing without a verdict", self.id().0);
             return self.condemn(ClosingReason::Fault);
         }
         if due(self.silent_due()) {
@@ -256,6 +261,28 @@ impl Session {
         let next = self.clock.nudged.map_or(last, |nudged| nudged.max(last)) + every;
         let quiet = self.outbox.is_empty() && self.ending == Ending::No;
         (!every.is_zero() && quiet && next <= last + self.manners().nudge_for).then_some(next)
+    }
+
+    /// Whether places were shown that are not stored as received.
+    pub(super) fn waits(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.receiving.waits())
+    }
+
+    /// Whether the alarm stands.
+    pub(super) fn is_armed(&self) -> bool {
+        self.clock.alarm.is_some()
+    }
+
+    /// Whether writing, and that alone, has made nothing due before what was: so it is mostly, and the dozen of times need not be
+    /// looked at. `waited`: as [`Session::waits`] was before it. What is written behind something that waits for its receipt is due
+    /// behind it, where only the system and the client's next word tell.
+    pub(super) fn is_as_due_as_before(&self, waited: bool) -> bool {
+        self.outbox.is_empty()
+            && self.style_pace() == Pace::Free
+            && !self.link.can_probe()
+            && (!self.waits()
+                || (waited
+                    && self.member.as_ref().is_some_and(|member| matches!(member.receiving, Receiving::Told(_)))))
     }
 
     /// Wakes the session when the next thing is due. An alarm that rings early is set again; one that rings later than

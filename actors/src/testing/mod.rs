@@ -10,6 +10,7 @@ pub use mails::{TestMails, Tried};
 pub use messages::MessagePeer;
 pub use stream::Peer;
 
+use crate::delivery::SessionHandle;
 use crate::settings::ActorSettings;
 use crate::system::{ChatSystem, Start};
 use crate::transfer::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};
@@ -169,6 +170,12 @@ impl TestWorld {
         let (link, peer) = messages::connection(Carrier::Message, None);
         self.chat.admit_visitor(by_name(dialect), Box::new(move || Ok(Box::new(link))));
         peer
+    }
+
+    /// The ways to all sessions there are.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
+        crate::floor::everybody_here()
     }
 
     /// Registers `name` with the password `pw`, if need be, and logs it in: the reply is heard, what follows is not.

@@ -7,6 +7,7 @@ mod binary_people;
 mod binary_receipts;
 mod delivery;
 mod fan_out;
+mod floor;
 mod framed;
 mod framed_edges;
 mod friends;

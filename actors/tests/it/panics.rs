@@ -33,6 +33,7 @@ impl Link for Faulty {
     }
 
     fn poll_write(&mut self, _: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        assert!(!self.fuse.load(Ordering::SeqCst), "the fault that the test is about");
         Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()))
     }
 

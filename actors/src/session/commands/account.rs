@@ -111,7 +111,7 @@ impl Session {
             return;
         }
         self.house.registry.shard(user).do_send(Attach { user, instance, origin });
-        let attendance = Attendance { house: self.house.clone(), user, session: self.id };
+        let attendance = Attendance { house: self.house.clone(), user, session: self.id() };
         if let Some(entering) = &mut self.entering {
             entering.attendance = Some(attendance);
         }
@@ -126,7 +126,7 @@ impl Session {
     }
 
     pub(in crate::session) fn loaded(&mut self, ticket: Ticket, state: Box<LoginState>) {
-        let Some(session) = self.handle() else { return };
+        let session = self.handle.clone();
         let Some(entering) = self.entering_as(ticket) else { return };
         let user = entering.user;
         let groups: Vec<_> = match entering.quiet {
@@ -247,7 +247,9 @@ impl Session {
 
     /// A login was refused on its way: what it had taken is given back.
     pub(in crate::session) fn login_failed(&mut self, ticket: Ticket) {
-        self.entering.take_if(|entering| entering.ticket == ticket);
+        if self.entering.take_if(|entering| entering.ticket == ticket).is_some() {
+            self.clock.look_again();
+        }
     }
 
     pub(in crate::session) fn logout(&mut self, ticket: Ticket) {

@@ -16,7 +16,7 @@ impl Session {
         if self.ending.is_deaf() || self.outbox.queued() > bound / 8 {
             return;
         }
-        let (Some(session), Some(member)) = (&self.handle, &mut self.member) else { return };
+        let (session, Some(member)) = (&self.handle, &mut self.member) else { return };
         let Member { feeds, receiving, me, .. } = &mut **member;
         let window = self.house.settings.binary.receipt_window;
         // Where there is no room, receipts will make some.

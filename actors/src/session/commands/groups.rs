@@ -108,7 +108,7 @@ impl Session {
             return;
         }
         let MembershipChanged { user, group, joined, head } = change;
-        let Some(session) = self.handle() else { return };
+        let session = self.handle.clone();
         let Some(member) = &mut self.member else { return };
         // It may have been on its way to an account that was here before.
         if member.me.id != user {
