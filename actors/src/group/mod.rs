@@ -91,6 +91,11 @@ impl Drop for Listening {
     }
 }
 
+/// Begin to deliver what was posted.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Begin;
+
 /// The actor.
 pub struct Group {
     house: Arc<House>,
@@ -326,9 +331,10 @@ impl Handler<PostCommitted> for Group {
                 let begun = !self.fan.is_idle();
                 self.fan.push(Posted { what, mark, from: writer, at_ms, writer: origin, echo }, bytes);
                 if !begun {
-                    self.fan_out(ctx);
+                    // What one commit has brought goes out together: the rest of it is in the mailbox, before this.
+                    ctx.notify(Begin);
                 }
-                return self.rest_if_idle(ctx);
+                return;
             }
             Ok(Committable { origin, outcome: Outcome::Repeated { seq, at_ms } }) => {
                 if let Some(origin) = origin {
@@ -340,6 +346,15 @@ impl Handler<PostCommitted> for Group {
             Err((None, _)) => {}
         }
         self.open = self.open.saturating_sub(1);
+        self.rest_if_idle(ctx);
+    }
+}
+
+impl Handler<Begin> for Group {
+    type Result = ();
+
+    fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
+        self.fan_out(ctx);
         self.rest_if_idle(ctx);
     }
 }
