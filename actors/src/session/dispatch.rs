@@ -257,7 +257,8 @@ impl Session {
     }
 
     fn ask(&mut self, ticket: Ticket, question: Question) {
-        let Some((origin, me)) = self.origin(ticket).zip(self.account()) else { return };
+        let Some(me) = self.account() else { return };
+        let origin = self.origin(ticket);
         let reader = self.house.reader(me);
         match question {
             Question::User(Who::Name(key)) => reader.do_send(FindUser { key, origin }),
@@ -301,9 +302,9 @@ impl Session {
         }
     }
 
-    /// Who asks, for those who answer. Never missing.
-    pub(super) fn origin(&self, ticket: Ticket) -> Option<Origin> {
-        Some(Origin { session: self.handle.clone(), ticket })
+    /// Who asks, for those who answer.
+    pub(super) fn origin(&self, ticket: Ticket) -> Origin {
+        Origin { session: self.handle.clone(), ticket }
     }
 
     /// The last word to a question.

@@ -58,7 +58,7 @@ impl Entering {
 
 impl Session {
     pub(in crate::session) fn register(&mut self, ticket: Ticket, name: String, password: Secret) {
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         let customs = &self.manners().customs;
         let (add, message) = (customs.add, customs.message);
         self.house.accounts.do_send(Register { name, password, add, message, origin });
@@ -73,7 +73,7 @@ impl Session {
         instance: Option<Instance>,
     ) {
         self.presented = instance.map(Box::new);
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         let says_codes = self.manners().says_codes;
         self.house.accounts.do_send(Verify { who, password, code, says_codes, origin });
     }
@@ -93,7 +93,7 @@ impl Session {
         }
         let quiet = again || self.visitor;
         let profiles = self.manners().customs.profiles;
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         self.entering = Some(Box::new(Entering {
             ticket,
             user,
@@ -118,7 +118,7 @@ impl Session {
     }
 
     pub(in crate::session) fn admitted(&mut self, ticket: Ticket) {
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         let Some(user) = self.entering_as(ticket).map(|entering| entering.user) else { return };
         let op = Op::Advance { user, marks: Vec::new() };
         let profiles = self.manners().customs.profiles;
@@ -161,7 +161,7 @@ impl Session {
     fn announce_if_attached(&mut self) {
         let Some(entering) = &self.entering else { return };
         let (0, Some(state)) = (entering.awaited, &entering.state) else { return };
-        let Some(origin) = self.origin(entering.ticket) else { return };
+        let origin = self.origin(entering.ticket);
         let friends = state.friends.iter().map(|friend| friend.person.id).collect();
         if entering.quiet {
             return self.house.registry.roll(friends, origin);
@@ -261,9 +261,10 @@ impl Session {
     }
 
     pub(in crate::session) fn change_password(&mut self, ticket: Ticket, old: Secret, new: Secret) {
-        let Some((user, origin)) = self.account().zip(self.origin(ticket)) else {
+        let Some(user) = self.account() else {
             return self.refuse(ticket, Refusal::NotLoggedIn);
         };
+        let origin = self.origin(ticket);
         self.house.accounts.do_send(ChangePassword { user, old, new, origin });
     }
 
@@ -280,7 +281,7 @@ impl Session {
 
     /// Hands a change to the store; the answer comes as [`Outcome`].
     pub(in crate::session) fn submit(&self, ticket: Ticket, op: Op) {
-        let origin = self.origin(ticket);
+        let origin = Some(self.origin(ticket));
         self.house.store.do_send(Submit { op, origin, then: Then::Concerned });
     }
 

@@ -24,7 +24,7 @@ impl Session {
             return None;
         }
         let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         let stamp = self.stamp(number, Destination::User(to.id), body);
         let customs = &self.manners().customs;
         let (online_only, friends_only) = (!customs.store_offline, customs.friends_only);
@@ -51,7 +51,7 @@ impl Session {
             WhichGroup::Id(id) if number.is_some() => *id,
             which => known!(self, ticket, self.find_group(which, found), NoSuchGroup).id,
         };
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         let echo = self.manners().group_echo;
         let stamp = self.stamp(number, Destination::Group(group), body);
         match self.member.as_ref().and_then(|member| member.feeds.group(group)) {
@@ -97,7 +97,7 @@ impl Session {
         let rows = asked.clamp(1, most);
         // One reply has to fit into the outbox with room to spare.
         let bytes = self.house.settings.session.outbox_bytes / 4;
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         let load = LoadHistory { user, conversation, with, before, rows, bytes, origin };
         self.house.reader(user).do_send(load);
         None

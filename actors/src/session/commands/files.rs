@@ -19,7 +19,7 @@ impl Session {
         found: Option<&Found>,
     ) -> Option<Question> {
         let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         let from = self.member.as_ref()?.me.clone();
         let friends_only = self.manners().customs.friends_only;
         let first = if friends_only { from.id } else { to.id };
@@ -34,7 +34,7 @@ impl Session {
         transfer: TransferId,
         offset: u64,
     ) -> Option<Question> {
-        let (origin, who) = (self.origin(ticket)?, self.account()?);
+        let (origin, who) = (self.origin(ticket), self.account()?);
         self.house.transfers.do_send(AcceptTransfer { who, transfer, offset, origin });
         None
     }
@@ -46,7 +46,7 @@ impl Session {
         reason: &str,
     ) -> Option<Question> {
         let reason = self.reason(ticket, reason)?;
-        let (origin, who) = (self.origin(ticket)?, self.account()?);
+        let (origin, who) = (self.origin(ticket), self.account()?);
         self.house.transfers.do_send(DeclineTransfer { who, transfer, reason, origin });
         None
     }

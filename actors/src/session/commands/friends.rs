@@ -76,14 +76,14 @@ impl Session {
 
     /// First the list, then who of them is online. The same way for both questions, of friends and of presence.
     pub(in crate::session) fn list_friends(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         let profiles = self.manners().customs.profiles;
         self.house.reader(user).do_send(LoadFriends { user, profiles, origin });
         None
     }
 
     pub(in crate::session) fn friends(&mut self, ticket: Ticket, friends: Vec<Friend>) {
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         let ids = friends.iter().map(|friend| friend.person.id).collect();
         if let Some(member) = &mut self.member {
             member.listed = Some(Box::new((ticket, friends)));

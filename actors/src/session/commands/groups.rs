@@ -81,7 +81,7 @@ impl Session {
         found: Option<&Found>,
     ) -> Option<Question> {
         let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         match self.member.as_ref().and_then(|member| member.feeds.group(group.id)) {
             Some(followed) => followed.listening.handle().tell(AskMembers { user, origin }),
             None => self.refuse(ticket, Refusal::NotMember),
@@ -90,7 +90,7 @@ impl Session {
     }
 
     pub(in crate::session) fn list_groups(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         self.house.reader(user).do_send(LoadGroups { user, origin });
         None
     }

@@ -12,7 +12,7 @@ impl Session {
         if purpose == CodePurpose::Bind && self.account().is_none() {
             return self.refuse(ticket, Refusal::NotLoggedIn);
         }
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         self.house.accounts.do_send(RequestCode { email, purpose, origin });
     }
 
@@ -24,21 +24,22 @@ impl Session {
         password: Secret,
         code: Secret,
     ) {
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         let customs = &self.manners().customs;
         let (add, message) = (customs.add, customs.message);
         self.house.accounts.do_send(RegisterByMail { email, nickname, password, code, add, message, origin });
     }
 
     pub(in crate::session) fn reset_password(&mut self, ticket: Ticket, email: String, code: Secret, new: Secret) {
-        let Some(origin) = self.origin(ticket) else { return };
+        let origin = self.origin(ticket);
         self.house.accounts.do_send(ResetPassword { email, code, new, origin });
     }
 
     pub(in crate::session) fn bind_email(&mut self, ticket: Ticket, email: String, code: Secret) {
-        let Some((user, origin)) = self.account().zip(self.origin(ticket)) else {
+        let Some(user) = self.account() else {
             return self.refuse(ticket, Refusal::NotLoggedIn);
         };
+        let origin = self.origin(ticket);
         self.house.accounts.do_send(BindEmail { user, email, code, origin });
     }
 }

@@ -41,7 +41,7 @@ impl Session {
     }
 
     pub(in crate::session) fn list_blocked(&mut self, ticket: Ticket, user: UserId) -> Option<Question> {
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         self.house.reader(user).do_send(LoadBlocked { user, origin });
         None
     }
@@ -58,7 +58,7 @@ impl Session {
             Some(who) => known!(self, ticket, self.find_user(who, found), NotFriends).id,
             None => user,
         };
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         self.house.reader(user).do_send(LoadProfile { user, of, origin });
         None
     }

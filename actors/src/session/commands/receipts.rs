@@ -133,7 +133,7 @@ impl Session {
                 Correspondent::Group(known!(self, ticket, self.find_group(which, found), NoSuchGroup))
             }
         };
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         match &with {
             Correspondent::User(other) => {
                 let op = Op::Recall { user, of: Conversation::between(user, other.id), place };

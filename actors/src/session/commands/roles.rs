@@ -43,7 +43,7 @@ impl Session {
         found: Option<&Found>,
     ) -> Option<Question> {
         let group = known!(self, ticket, self.find_group(group, found), NoSuchGroup);
-        let origin = self.origin(ticket)?;
+        let origin = self.origin(ticket);
         self.house.reader(user).do_send(LoadGroupInfo { group: group.id, origin });
         None
     }
