@@ -42,6 +42,7 @@ fn open() -> (Ledger, TempDir) {
             catch_up: 100,
             queue: 2048,
             queue_bytes: 8 << 20,
+            gather_us: 3000,
             passivate_s: 60,
         },
         inbox: InboxSettings { max: u64::MAX },

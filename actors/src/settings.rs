@@ -155,6 +155,7 @@ pub struct GroupSettings {
     pub catch_up: usize,
     pub queue: usize,
     pub queue_bytes: usize,
+    pub gather_us: u64,
     pub passivate_s: u64,
 }
 

@@ -67,6 +67,7 @@ pub(super) const RANGES: &[Range] = &[
     range("group.catch_up", 0, 100_000, "all of it is sent at one login"),
     range("group.queue", 1, MIB, "without one nothing is posted; each holds memory"),
     range("group.queue_bytes", 4 * KIB, GIB, "posts that wait are held in memory"),
+    range("group.gather_us", 0, 100_000, "every member of a large group waits for that"),
     range("group.passivate_s", 1, DAY_S, "waking a group takes a read"),
     range("message.max_bytes", 1, 64 * MIB, "a message is held in memory whole"),
     range("message.history_page", 1, 10_000, "a page is one reply"),

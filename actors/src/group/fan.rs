@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Listeners that get one post before others have their turn; where there are several posts, fewer.
 const SLICE: usize = 128;
@@ -33,12 +35,16 @@ pub(super) struct Fan<P, W> {
     /// Of all posts, those of the round included.
     bytes: usize,
     most: (usize, usize),
+    /// How long a round may wait for as many posts as the last one had.
+    patience: Duration,
+    /// When the last round ended, and how many posts it had.
+    last: Option<(Instant, usize)>,
 }
 
 impl<P, W> Fan<P, W> {
     /// Nothing is on its way. A round has one post, and more only up to `posts` of them and `bytes`: each session must have room
-    /// for all of it.
-    pub(super) fn new(posts: usize, bytes: usize) -> Self {
+    /// for all of it. One to many listeners waits up to `patience` after the last for as many posts as that had.
+    pub(super) fn new(posts: usize, bytes: usize, patience: Duration) -> Self {
         Self {
             round: Vec::new(),
             unserved: 0,
@@ -47,6 +53,8 @@ impl<P, W> Fan<P, W> {
             words: 0,
             bytes: 0,
             most: (posts.clamp(1, ROUND), bytes),
+            patience,
+            last: None,
         }
     }
 
@@ -75,6 +83,18 @@ impl<P, W> Fan<P, W> {
         self.words += 1;
         self.waiting.push_back(Turn::Word(word));
         None
+    }
+
+    /// Until when the next round to so many listeners is worth waiting for: those who wrote the last one may be about to write
+    /// again. Nothing, where it may begin.
+    pub(super) fn waits_until(&self, now: Instant, listeners: usize) -> Option<Instant> {
+        // A word in the queue ends the round anyhow, and one slice is soon written twice.
+        if !self.round.is_empty() || self.words > 0 || listeners <= SLICE {
+            return None;
+        }
+        let (ended, posts) = self.last?;
+        let until = ended + self.patience;
+        (self.waiting.len() < posts && now < until).then_some(until)
     }
 
     /// Begins a round for so many listeners, where none is under way and posts are next; says whether it did.
@@ -108,11 +128,14 @@ impl<P, W> Fan<P, W> {
     }
 
     /// Ends the round, if all have it; says how many posts that were.
-    pub(super) fn end(&mut self) -> usize {
+    pub(super) fn end(&mut self, now: Instant) -> usize {
         if self.unserved > 0 {
             return 0;
         }
         let posts = self.round.len();
+        if posts > 0 {
+            self.last = Some((now, posts));
+        }
         self.bytes -= std::mem::take(&mut self.round_bytes);
         self.round.clear();
         if self.waiting.is_empty() {
@@ -141,11 +164,15 @@ impl<P, W> Fan<P, W> {
 #[cfg(test)]
 mod tests {
     use super::{Fan, ROUND, SLICE};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    const PATIENCE: Duration = Duration::from_millis(3);
 
     type Posts = Fan<u32, &'static str>;
 
     fn fan() -> Posts {
-        Fan::new(usize::MAX, 1000)
+        Fan::new(usize::MAX, 1000, PATIENCE)
     }
 
     /// Goes through one slice; says who got what, and which words were heard behind it.
@@ -153,7 +180,7 @@ mod tests {
         fan.begin(listeners);
         let (slice, posts) =
             if fan.round().is_empty() { (0..0, vec![]) } else { (fan.slice(listeners), fan.round().to_vec()) };
-        fan.end();
+        fan.end(Instant::now());
         let words = std::iter::from_fn(|| fan.word()).collect();
         (slice, posts, words)
     }
@@ -185,22 +212,22 @@ mod tests {
 
     #[test]
     fn a_round_is_bounded_and_its_slices_are_shorter() {
-        let mut fan = Fan::<u32, ()>::new(usize::MAX, 1000);
+        let mut fan = Fan::<u32, ()>::new(usize::MAX, 1000, PATIENCE);
         (0..200).for_each(|post| fan.push(post, 1));
         assert!(fan.begin(1000));
         assert_eq!(fan.round().len(), ROUND);
         assert_eq!(fan.slice(1000), 1000 - SLICE / 8..1000);
         // By bytes, but for one that is too long for itself.
-        let mut fan = Fan::<u32, ()>::new(usize::MAX, 1000);
+        let mut fan = Fan::<u32, ()>::new(usize::MAX, 1000, PATIENCE);
         [2000, 600, 400, 1].into_iter().for_each(|bytes| fan.push(0, bytes));
         let mut rounds = Vec::new();
         while fan.begin(0) {
             fan.slice(0);
-            rounds.push(fan.end());
+            rounds.push(fan.end(Instant::now()));
         }
         assert_eq!(rounds, [1, 2, 1]);
         // And by what a mailbox takes.
-        let mut fan = Fan::<u32, ()>::new(4, 1000);
+        let mut fan = Fan::<u32, ()>::new(4, 1000, PATIENCE);
         (0..9).for_each(|post| fan.push(post, 1));
         fan.begin(1);
         assert_eq!(fan.round().len(), 4);
@@ -243,6 +270,37 @@ mod tests {
         assert_eq!(turn(&mut fan, 150).0, 22..150, "those who are left, each of them unserved");
         assert_eq!(turn(&mut fan, 500).0, 0..22, "who comes is put behind them");
         assert!(fan.is_idle());
+    }
+
+    #[test]
+    fn a_round_to_many_waits_for_as_many_posts_as_the_last_had() {
+        let (mut fan, now) = (fan(), Instant::now());
+        let deliver = |fan: &mut Posts, now| {
+            fan.begin(1000);
+            while !fan.round().is_empty() {
+                fan.slice(1000);
+                fan.end(now);
+            }
+        };
+        fan.push(1, 1);
+        assert_eq!(fan.waits_until(now, 1000), None, "the first round");
+        deliver(&mut fan, now);
+        fan.push(2, 1);
+        assert_eq!(fan.waits_until(now, 1000), None, "as many as the last");
+        fan.push(3, 1);
+        deliver(&mut fan, now);
+        fan.push(4, 1);
+        assert_eq!(fan.waits_until(now, 1000), Some(now + PATIENCE));
+        assert_eq!(fan.waits_until(now, SLICE), None, "few are soon served");
+        assert_eq!(fan.waits_until(now + PATIENCE, 1000), None, "so long, and no longer");
+        fan.push(5, 1);
+        assert_eq!(fan.waits_until(now, 1000), None, "they have come");
+        deliver(&mut fan, now);
+        fan.push(6, 1);
+        assert_eq!(fan.hear("left", true), None);
+        assert_eq!(fan.waits_until(now, 1000), None, "somebody waits behind it");
+        fan.begin(1000);
+        assert_eq!(fan.waits_until(now, 1000), None, "it is under way");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use fan::Fan;
 use protocol::{Event, GroupId, Kept, Outgoing, Refusal, Reply, Seq, SessionId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A post that is being delivered.
 struct Posted {
@@ -107,6 +108,8 @@ pub struct Group {
     fan: Fan<Posted, Knock>,
     /// How much the directory has sent here, as counted on this side.
     seen: u64,
+    /// Until the next round has company enough, or waited for it long enough.
+    waiting: Option<SpawnHandle>,
     /// A timer towards sleep is running.
     resting: bool,
 }
@@ -117,12 +120,22 @@ impl Group {
     pub fn new(house: Arc<House>, room: Room) -> Self {
         let session = &house.settings.session;
         // Each session has room for several rounds, however its dialect writes them.
-        let fan = Fan::new(session.mailbox / 4, session.outbox_bytes / 8);
-        Self { house, room, handle: None, open: 0, fan, seen: 0, resting: false }
+        let patience = Duration::from_micros(house.settings.group.gather_us);
+        let fan = Fan::new(session.mailbox / 4, session.outbox_bytes / 8, patience);
+        Self { house, room, handle: None, open: 0, fan, seen: 0, waiting: None, resting: false }
     }
 
     /// Delivers the next slice of what was posted, and hears what waited for that.
     fn fan_out(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        if let Some(until) = self.fan.waits_until(now, self.room.listeners().len()) {
+            self.waiting = Some(ctx.run_later(until - now, |group, ctx| {
+                group.waiting = None;
+                group.fan_out(ctx);
+                group.rest_if_idle(ctx);
+            }));
+            return;
+        }
         if self.fan.begin(self.room.listeners().len()) {
             self.answer_writers();
         }
@@ -133,7 +146,7 @@ impl Group {
                 post.deliver(listener.user, &listener.session);
             }
         }
-        self.open = self.open.saturating_sub(self.fan.end());
+        self.open = self.open.saturating_sub(self.fan.end(now));
         while let Some(knock) = self.fan.word() {
             self.heed(knock);
         }
@@ -330,8 +343,16 @@ impl Handler<PostCommitted> for Group {
                 self.room.posted(seq);
                 let begun = !self.fan.is_idle();
                 self.fan.push(Posted { what, mark, from: writer, at_ms, writer: origin, echo }, bytes);
+                let waits =
+                    |group: &Self| group.fan.waits_until(Instant::now(), group.room.listeners().len()).is_some();
                 if !begun {
                     // What one commit has brought goes out together: the rest of it is in the mailbox, before this.
+                    ctx.notify(Begin);
+                } else if self.waiting.is_some()
+                    && !waits(self)
+                    && let Some(timer) = self.waiting.take()
+                {
+                    ctx.cancel_future(timer);
                     ctx.notify(Begin);
                 }
                 return;

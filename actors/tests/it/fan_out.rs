@@ -5,6 +5,8 @@
 use crate::world::{in_world, in_world_with, post, settings};
 use actors::testing::{MessagePeer, Peer, TestWorld};
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// More than three slices.
 const MANY: usize = 400;
@@ -179,6 +181,37 @@ fn posts_that_wait_go_out_in_one_write() {
             assert_eq!(peers[LAST].hear().await.unwrap(), post("m0", "g", text));
         }
         assert!(peers[LAST].writes().len() <= 2, "the first, and then all others");
+    });
+}
+
+#[test]
+fn a_post_to_many_waits_for_others_where_several_went_out_together_before() {
+    let patience = Duration::from_millis(100);
+    let mut settings = settings();
+    settings.group.gather_us = 100_000;
+    in_world_with(settings, |world| async move {
+        let peers = members(&world, MANY).await;
+        let says = |texts: &[&str]| texts.iter().for_each(|text| peers[0].say(&post("m0", "g", text)));
+        let hear = async |texts: &[&str]| {
+            let began = Instant::now();
+            for text in texts {
+                assert_eq!(peers[LAST].hear().await.unwrap(), post("m0", "g", text));
+            }
+            began.elapsed()
+        };
+        says(&["1", "2"]);
+        assert!(hear(&["1", "2"]).await < patience, "nobody waits for the first");
+        says(&["3"]);
+        assert_eq!(peers[LAST].rest().await, "");
+        says(&["4"]);
+        peers[LAST].writes();
+        assert!(hear(&["3", "4"]).await < patience, "as many as before have come");
+        assert_eq!(peers[LAST].writes().len(), 1);
+        says(&["5"]);
+        let waited = hear(&["5"]).await;
+        assert!(waited >= patience - Duration::from_millis(1) && waited < 2 * patience, "{waited:?}");
+        says(&["6"]);
+        assert!(hear(&["6"]).await < patience, "one at a time");
     });
 }
 

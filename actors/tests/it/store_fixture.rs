@@ -41,6 +41,7 @@ pub(crate) fn settings() -> LedgerSettings {
             catch_up: 100,
             queue: 2048,
             queue_bytes: 8 << 20,
+            gather_us: 3000,
             passivate_s: 60,
         },
         inbox: InboxSettings { max: 5 },
