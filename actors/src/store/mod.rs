@@ -13,6 +13,7 @@ mod desk;
 pub mod high_water;
 mod known;
 pub mod ledger;
+mod lists;
 mod migrations;
 pub mod open;
 pub mod ops;

@@ -1,7 +1,7 @@
 //! Reading what is committed: single rows and bounded scans, now or at one moment.
 //!
 //! Owns: how keys are sought. Every iterator has both bounds and total order: none can run into another table.
-//! Never: writes, or sees what is staged (`desk.rs` lays that over).
+//! Never: writes, or sees what is staged (`desk/` lays that over).
 
 use super::rocks::Rocks;
 use super::rows::ReadError;

@@ -157,7 +157,7 @@ impl Oracle {
         *self.told.entry(who).or_default() += 1;
     }
 
-    /// What the rules say, in the order in which the comments in `ops.rs` have them.
+    /// What the rules say, in the order in which the comments in `ops/mod.rs` have them.
     fn step(&mut self, step: Step) -> Result<&'static str, Refusal> {
         let bounds = settings().group;
         match step {

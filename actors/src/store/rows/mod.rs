@@ -1,5 +1,5 @@
 //! What is in a value: rows of `state` as postcard behind a version byte; those of profiles are in `profile.rs`, rows of
-//! `log` and `inbox` in `compact.rs`.
+//! `log` and `inbox` in `compact.rs`, those of `dedup` in `sent.rs`.
 //!
 //! Owns: the bytes of every value, and [`ReadError`]. Never: touches the database. A version that is not known here is
 //! an error with the row's key in it, never a guess.
@@ -7,17 +7,17 @@
 mod compact;
 mod groups;
 mod profile;
+mod sent;
 
 pub(super) use compact::{InboxRow, LogHead, LogRow, Notice, decode_inbox, decode_log, encode_inbox, encode_pointer};
 pub(super) use groups::AboutRow;
 pub(super) use profile::{ProfileRow, decode_picture, encode_picture};
+pub(super) use sent::{NthRow, SentRow, Small, encode_small};
 
-use super::ops::{Conversation, Destination};
-use super::schema::{self, Key, show};
+use super::schema::show;
 use bytes::Bytes;
-use protocol::{FriendPolicy, GroupId, JoinPolicy, MessagePolicy, Role, Seq, UserId};
+use protocol::{FriendPolicy, JoinPolicy, MessagePolicy, Role};
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 /// Why something stored could not be read. Both are faults of the server's or of its disk, never of who asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -191,61 +191,6 @@ pub(super) struct Nothing;
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Text<'a>(pub(super) &'a str);
 
-/// A message that may come again, in `dedup`.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) struct SentRow {
-    /// Which of its installation's messages it was.
-    pub(super) nth: u64,
-    /// When it came, in milliseconds since 1970 (UTC).
-    pub(super) at_ms: u64,
-    /// Its place in the conversation.
-    pub(super) seq: u64,
-    /// Where it went: a group, or a person.
-    group: bool,
-    to: u64,
-    /// Of where it went and what it says.
-    pub(super) hash: [u8; 32],
-}
-
-impl SentRow {
-    pub(super) fn new(nth: u64, at_ms: u64, seq: Seq, to: Destination, hash: [u8; 32]) -> Self {
-        let (group, to) = match to {
-            Destination::User(user) => (false, user.0),
-            Destination::Group(group) => (true, group.0),
-        };
-        Self { nth, at_ms, seq: seq.0, group, to, hash }
-    }
-
-    /// The key of the message itself, which `from` wrote.
-    pub(super) fn place(&self, from: UserId) -> Key {
-        let talk = match self.group {
-            true => Conversation::Group(GroupId(self.to)),
-            false => Conversation::between(from, UserId(self.to)),
-        };
-        schema::place(schema::conversation(talk), Seq(self.seq))
-    }
-}
-
-/// One of an installation's messages in the order in which they came, in `dedup`.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) struct NthRow {
-    /// The client's number.
-    pub(super) number: u64,
-    /// How many messages were remembered then, this one included: where the row begins is known from its end, and nobody has to
-    /// look through what was forgotten. `None`: of before this was written down.
-    pub(super) live: Option<u64>,
-}
-
-impl Row<'_> for NthRow {
-    const VERSION: u8 = 2;
-
-    fn older(version: u8, rest: &[u8]) -> Option<Parsed<'_, Self>> {
-        let nth = |Number(number)| Self { number, live: None };
-        (version == 1).then(|| postcard::take_from_bytes(rest).map(|(row, rest)| (nth(row), rest)))
-    }
-}
-
-impl Row<'_> for SentRow {}
 impl<'a> Row<'a> for AccountRow<'a> {}
 impl<'a> Row<'a> for GroupRow<'a> {}
 impl<'a> Row<'a> for ListedRow<'a> {}
@@ -281,19 +226,6 @@ impl<'a> Row<'a> for MemberRow<'a> {
         let member = |ListedRow { nth, at_ms, name }| Self { nth, at_ms, name, role: Role::Member };
         (version == 1).then(|| postcard::take_from_bytes(rest).map(|(row, rest)| (member(row), rest)))
     }
-}
-
-/// A row of `dedup` as bytes: all of them stay off the heap.
-pub(super) type Small = SmallVec<[u8; SMALL_BYTES]>;
-
-/// The longest row of `dedup` has 74 bytes: a [`SentRow`] of four numbers of up to ten bytes, a hash, and a flag, behind its version.
-const SMALL_BYTES: usize = 96;
-
-/// A row of `dedup` as bytes, or `None` where it is longer than any of them may be.
-pub(super) fn encode_small<'a, T: Row<'a> + Serialize>(row: &T) -> Option<Small> {
-    let mut bytes = [T::VERSION; SMALL_BYTES];
-    let len = postcard::to_slice(row, &mut bytes[1..]).ok()?.len();
-    Some(Small::from_buf_and_len(bytes, len + 1))
 }
 
 /// A row as bytes, or `None` where it cannot be said (which none of the rows above can cause).
@@ -345,18 +277,8 @@ mod tests {
         assert_eq!(&encode(&invite).unwrap()[..], b"\x01\x01\x02\x01g\xac\x02\x01x");
         assert_eq!(&encode(&Nothing).unwrap()[..], b"\x01");
         assert_eq!(&encode(&Tally { live: 1, next: 2 }).unwrap()[..], b"\x01\x01\x02");
-        let sent = SentRow::new(1, 2, Seq(3), Destination::Group(GroupId(4)), [b'h'; 32]);
-        assert_eq!(&encode(&sent).unwrap()[..], [&b"\x01\x01\x02\x03\x01\x04"[..], &[b'h'; 32]].concat());
         assert_eq!(&encode(&Number(128)).unwrap()[..], b"\x01\x80\x01");
-        let nth = NthRow { number: 128, live: Some(300) };
-        assert_eq!(&encode(&nth).unwrap()[..], b"\x02\x80\x01\x01\xac\x02");
-        assert_eq!(decode::<NthRow>(b"k", b"\x01\x80\x01").unwrap(), NthRow { number: 128, live: None });
         assert_eq!(&encode(&Text("h")).unwrap()[..], b"\x01\x01h");
-        for (row, same) in [(encode(&sent), encode_small(&sent)), (encode(&nth), encode_small(&nth))] {
-            assert_eq!(row.unwrap()[..], same.unwrap()[..]);
-        }
-        let longest = SentRow::new(u64::MAX, u64::MAX, Seq(u64::MAX), Destination::User(UserId(u64::MAX)), [b'h'; 32]);
-        assert_eq!(encode_small(&longest).unwrap()[..], encode(&longest).unwrap()[..]);
     }
 
     /// Friends and requests of databases from before there were special ones.

@@ -1,12 +1,14 @@
 use super::*;
 use crate::settings::ActorSettings;
 use crate::store::rocks::Recovery;
-use crate::store::rows::FriendRow;
+use crate::store::rows::{FriendRow, NthRow};
+use crate::store::schema::{Remembered, remembered};
+use protocol::Instance;
 
 /// A desk over a database of its own, which is gone with the folder.
 fn desk() -> (tempfile::TempDir, Arc<Rocks>, Desk) {
     let folder = tempfile::tempdir().unwrap();
-    let settings: ActorSettings = toml::from_str(include_str!("../../../settings.toml")).unwrap();
+    let settings: ActorSettings = toml::from_str(include_str!("../../../../settings.toml")).unwrap();
     let rocks = Arc::new(Rocks::open(folder.path(), &settings.storage, Recovery::Strict).unwrap());
     let desk = Desk::new(rocks.clone());
     (folder, rocks, desk)

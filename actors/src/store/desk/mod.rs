@@ -4,14 +4,18 @@
 //! spare reads. Never: decides whether an operation is allowed, or commits.
 //!
 //! Everything that can fail is a read and comes first in an operation; writes cannot fail. So an operation that is
-//! refused has written nothing, and each is staged whole or not at all.
+//! refused has written nothing, and each is staged whole or not at all. Rows of `dedup` are in `repeats.rs`.
+
+mod repeats;
+
+pub(super) use repeats::Repeats;
 
 use super::batch::Batch;
 use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
-use super::rows::{self, AccountRow, InboxRow, LogHead, LogRow, NthRow, Number, ReadError, Row, Small, Tally};
-use super::schema::{self, Family, Key, Remembered, Table, behind, last_number, remembered};
+use super::rows::{self, AccountRow, InboxRow, LogHead, LogRow, Number, ReadError, Row, Small, Tally};
+use super::schema::{self, Family, Key, Table};
 use super::view::{View, Way};
 use bytes::Bytes;
 use protocol::{Body, Instance, Name, Person, Seq, UserId};
@@ -36,18 +40,6 @@ const ENDS: usize = 131_072;
 pub(super) enum Line {
     Log(Conversation),
     Inbox(UserId),
-}
-
-/// An installation's messages that are remembered, in the order in which they came. Found again from the rows themselves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Repeats {
-    /// The oldest one's place, and the next one's. Places between may be empty.
-    pub(super) first: u64,
-    pub(super) next: u64,
-    /// The client's highest number: what is above it has never come. `None`: it has to be looked for.
-    pub(super) highest: Option<u64>,
-    /// Until then none is old enough to be forgotten.
-    pub(super) rest_until_ms: u64,
 }
 
 /// Where a line ends.
@@ -270,50 +262,6 @@ impl Desk {
         Ok(end)
     }
 
-    /// A row of `dedup`.
-    pub(super) fn repeat(&self, key: &Key) -> Result<Option<Small>, ReadError> {
-        if let Some(staged) = self.repeats.get(key) {
-            return Ok(staged.clone());
-        }
-        Ok(View::now(&self.rocks).get(Family::Dedup, key)?.map(|value| Small::from_slice(&value)))
-    }
-
-    /// Where an installation's row of messages begins and ends.
-    pub(super) fn repeats(&mut self, from: UserId, instance: Option<Instance>) -> Result<Repeats, ReadError> {
-        if let Some(known) = self.installations.get(&(from, instance)) {
-            return Ok(*known);
-        }
-        // Nothing of it is staged, or it would be known.
-        let view = View::now(&self.rocks);
-        let end = |kind: Remembered, way: Way| {
-            let kind = &remembered(from, instance, kind);
-            let prefix = &kind[..kind.len() - 8];
-            let mut found = None;
-            view.scan(Family::Dedup, prefix, &behind(prefix), way, |key, value| {
-                found = last_number(key).map(|number| (number, Bytes::copy_from_slice(value)));
-                Ok(ControlFlow::Break(()))
-            })?;
-            Ok::<_, ReadError>(found)
-        };
-        let (first, next) = match end(Remembered::Nth(0), Way::Down)? {
-            None => (0, 0),
-            Some((last, value)) => {
-                let key = remembered(from, instance, Remembered::Nth(last));
-                let next = last + 1;
-                match rows::decode::<NthRow>(&key, &value)?.live {
-                    Some(live) => (next.saturating_sub(live), next),
-                    // Once, for a row of before that was written down. From its beginning, where what was forgotten lies, too: with
-                    // thousands of those it takes milliseconds.
-                    None => (end(Remembered::Nth(0), Way::Up)?.map_or(next, |(first, _)| first), next),
-                }
-            }
-        };
-        let highest = end(Remembered::Number(0), Way::Down)?.map(|(number, _)| number);
-        let known = Repeats { first, next, highest, rest_until_ms: 0 };
-        self.installations.put((from, instance), known);
-        Ok(known)
-    }
-
     /// A message that is committed, and that the batch does not blank.
     pub(super) fn message(&self, key: &Key) -> Result<Option<LogRow>, ReadError> {
         if self.blanked.contains(key) {
@@ -347,27 +295,6 @@ impl Desk {
     pub(super) fn delete(&mut self, key: Key) {
         self.spoiled |= !self.batch.delete(Family::State, &key);
         self.overlay.insert(key, None);
-    }
-
-    /// Puts a row of `dedup`.
-    pub(super) fn put_repeat<'a, T: Row<'a> + Serialize>(&mut self, key: Key, row: &T) {
-        let Some(value) = rows::encode_small(row) else {
-            self.spoiled = true;
-            return;
-        };
-        self.write(Family::Dedup, &key, [&value]);
-        self.repeats.insert(key, Some(value));
-    }
-
-    /// Where an installation's row of messages will begin and end.
-    pub(super) fn put_repeats(&mut self, from: UserId, instance: Option<Instance>, repeats: Repeats) {
-        self.installations.put((from, instance), repeats);
-    }
-
-    /// Deletes a row of `dedup`.
-    pub(super) fn delete_repeat(&mut self, key: Key) {
-        self.spoiled |= !self.batch.delete(Family::Dedup, &key);
-        self.repeats.insert(key, None);
     }
 
     /// Writes a message over the one at that place.
@@ -439,5 +366,4 @@ pub(super) fn account(user: UserId, key: &[u8], value: &[u8]) -> Result<Account,
 }
 
 #[cfg(test)]
-#[path = "desk_tests.rs"]
 mod tests;
