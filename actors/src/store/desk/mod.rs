@@ -8,7 +8,7 @@
 
 mod repeats;
 
-pub(super) use repeats::Repeats;
+pub(super) use repeats::{Added, Repeats};
 
 use super::batch::Batch;
 use super::caches::Kept;

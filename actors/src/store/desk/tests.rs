@@ -1,7 +1,8 @@
 use super::*;
 use crate::settings::ActorSettings;
+use crate::store::ops::Destination;
 use crate::store::rocks::Recovery;
-use crate::store::rows::{FriendRow, NthRow};
+use crate::store::rows::{FriendRow, NthRow, SentRow, Since};
 use crate::store::schema::{Remembered, remembered};
 use protocol::Instance;
 
@@ -60,61 +61,133 @@ fn what_is_staged_counts_at_once_and_is_remembered_only_when_it_is_committed() {
     assert!(!desk.has(&key).unwrap());
 }
 
-// ---- where an installation's row of messages begins and ends
+// ---- what is known of an installation's messages
 
 const ONE: Option<Instance> = Some(Instance([1; 16]));
 const A: UserId = UserId(10_000);
 
-/// As the ledger remembers a message: one more place, and `first` after what it forgets.
-fn remember(desk: &mut Desk, from: UserId, instance: Option<Instance>, number: u64, first: u64) {
-    let known = desk.repeats(from, instance).unwrap();
-    (known.first..first).for_each(|nth| desk.delete_repeat(remembered(from, instance, Remembered::Nth(nth))));
-    let (nth, next) = (known.next, known.next + 1);
-    let row = NthRow { number, live: Some(next - first) };
-    desk.put_repeat(remembered(from, instance, Remembered::Nth(nth)), &row);
-    desk.put_repeat(remembered(from, instance, Remembered::Number(number)), &Number(0));
-    let highest = Some(known.highest.map_or(number, |highest| highest.max(number)));
-    desk.put_repeats(from, instance, Repeats { first, next, highest, rest_until_ms: 0 });
+/// As the ledger remembers a message.
+fn remember(desk: &mut Desk, from: UserId, instance: Option<Instance>, number: u64) {
+    let mut known = desk.repeats(from, instance).unwrap();
+    let Added { nth, climbs, ends } = known.add(number);
+    let sent = SentRow::new(nth, 0, Seq(1), Destination::User(A), [0; 32], climbs.then_some(ends));
+    desk.put_repeat(remembered(from, instance, Remembered::Number(number)), &sent);
+    if !climbs {
+        let row = NthRow { number, since: Since::Ends(ends) };
+        desk.put_repeat(remembered(from, instance, Remembered::Nth(nth)), &row);
+    }
+    desk.put_repeats(from, instance, known);
 }
 
-fn ends(known: Repeats) -> (u64, u64, Option<u64>) {
-    (known.first, known.next, known.highest)
+/// The next place, the highest number, and from where on there are rows of both kinds.
+type Ends = (u64, Option<u64>, u64, Option<u64>);
+
+fn ends(desk: &mut Desk, from: UserId, instance: Option<Instance>) -> Ends {
+    let Repeats { next, highest, climbing, ordered, .. } = desk.repeats(from, instance).unwrap();
+    (next, highest, climbing, ordered)
 }
 
 #[test]
-fn a_row_is_found_again_from_its_end() {
+fn an_installation_is_found_again_whatever_came_last() {
     let (_folder, rocks, mut desk) = desk();
-    assert_eq!(ends(desk.repeats(A, ONE).unwrap()), (0, 0, None));
-    for (number, first) in [(5, 0), (9, 0), (7, 1), (8, 2)] {
-        remember(&mut desk, A, ONE, number, first);
+    assert_eq!(ends(&mut desk, A, ONE), (0, None, 0, None));
+    let cases = [
+        (5, (1, Some(5), 5, None)),
+        (6, (2, Some(6), 5, None)),
+        (9, (3, Some(9), 5, None)),
+        (7, (4, Some(9), 5, Some(3))), // not above all
+        (8, (5, Some(9), 5, Some(3))),
+        (10, (6, Some(10), 5, Some(3))),
+        (6, (7, Some(10), 5, Some(3))), // once more, and now it has a place
+    ];
+    for (number, expected) in cases {
+        remember(&mut desk, A, ONE, number);
+        assert_eq!(ends(&mut desk, A, ONE), expected, "{number} staged");
+        commit(&mut desk);
+        assert_eq!(ends(&mut desk, A, ONE), expected, "{number} committed");
+        assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), expected, "{number} after a restart");
     }
-    assert_eq!(ends(desk.repeats(A, ONE).unwrap()), (2, 4, Some(9)), "what is staged counts");
+    // Others are on their own.
+    assert_eq!(ends(&mut desk, A, None), (0, None, 0, None));
+    assert_eq!(ends(&mut desk, UserId(10_001), ONE), (0, None, 0, None));
+}
+
+/// Nobody looks through what was forgotten: not even a row that lies there would be seen.
+#[test]
+fn what_was_forgotten_is_not_looked_through() {
+    let (_folder, rocks, mut desk) = desk();
+    for number in [5, 3, 9] {
+        remember(&mut desk, A, ONE, number);
+    }
+    let known = desk.repeats(A, ONE).unwrap();
+    desk.put_repeats(A, ONE, Repeats { climbing: 6, ordered: None, ..known });
+    remember(&mut desk, A, ONE, 10);
     commit(&mut desk);
-    assert_eq!(ends(desk.repeats(A, ONE).unwrap()), (2, 4, Some(9)));
-    // After a restart; and another installation has a row of its own.
-    let mut desk = Desk::new(rocks.clone());
-    assert_eq!(ends(desk.repeats(A, ONE).unwrap()), (2, 4, Some(9)));
-    assert_eq!(ends(desk.repeats(A, None).unwrap()), (0, 0, None));
-    assert_eq!(ends(desk.repeats(UserId(10_001), ONE).unwrap()), (0, 0, None));
-    // Nobody looks through what was forgotten: not even a row that lies there would be seen.
     let dedup = rocks.family(Family::Dedup).unwrap();
-    let forgotten = remembered(A, ONE, Remembered::Nth(0));
-    rocks.db().put_cf(dedup, &forgotten, rows::encode(&Number(5)).unwrap()).unwrap();
-    assert_eq!(ends(Desk::new(rocks.clone()).repeats(A, ONE).unwrap()), (2, 4, Some(9)));
+    rocks.db().put_cf(dedup, remembered(A, ONE, Remembered::Nth(2)), b"no row").unwrap();
+    rocks.db().put_cf(dedup, remembered(A, ONE, Remembered::Number(4)), b"no row").unwrap();
+    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (4, Some(10), 6, None));
+}
+
+/// All messages had a row that said their place, with how many were remembered, or without.
+#[test]
+fn an_installation_of_before_is_found_again() {
+    for (live, first) in [(Some(2), 4), (None, 3)] {
+        let (_folder, rocks, mut desk) = desk();
+        let dedup = rocks.family(Family::Dedup).unwrap();
+        let put = |what, value: &[u8]| rocks.db().put_cf(dedup, remembered(A, ONE, what), value).unwrap();
+        // The numbers 30, 40 and 20, at the places from 3 on; of those before is nothing left.
+        for (nth, number) in [(3, 30), (4, 40), (5, 20)] {
+            let row = [&[1, nth, 0, 1, 0, 9][..], &[7; 32]].concat();
+            put(Remembered::Number(number.into()), &row);
+            match live {
+                Some(live) => put(Remembered::Nth(nth.into()), &[2, number, 1, live]),
+                None => put(Remembered::Nth(nth.into()), &[1, number]),
+            }
+        }
+        assert_eq!(ends(&mut desk, A, ONE), (6, Some(40), 41, Some(first)));
+        remember(&mut desk, A, ONE, 50);
+        commit(&mut desk);
+        assert_eq!(ends(&mut Desk::new(rocks), A, ONE), (7, Some(50), 41, Some(first)));
+    }
+}
+
+/// Damage that was accepted may have taken any row.
+#[test]
+fn an_installation_that_lost_rows_goes_on() {
+    let (_folder, rocks, mut desk) = desk();
+    let dedup = rocks.family(Family::Dedup).unwrap();
+    for number in [5, 6, 6] {
+        remember(&mut desk, A, ONE, number);
+    }
+    commit(&mut desk);
+    rocks.db().delete_cf(dedup, remembered(A, ONE, Remembered::Nth(2))).unwrap();
+    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (3, Some(6), 0, Some(0)), "all of it is looked through");
+    rocks.db().delete_cf(dedup, remembered(A, ONE, Remembered::Number(6))).unwrap();
+    assert_eq!(ends(&mut Desk::new(rocks), A, ONE), (1, Some(5), 5, None));
 }
 
 #[test]
-fn a_row_of_before_its_length_was_written_down_is_sought_from_its_beginning() {
-    let (_folder, rocks, mut desk) = desk();
-    let dedup = rocks.family(Family::Dedup).unwrap();
-    for nth in 3..6 {
-        let value = rows::encode(&Number(nth)).unwrap();
-        rocks.db().put_cf(dedup, remembered(A, ONE, Remembered::Nth(nth)), value).unwrap();
+fn rows_from_a_place_on_are_as_the_open_batch_leaves_them() {
+    let (_folder, _rocks, mut desk) = desk();
+    for number in [5, 6, 8] {
+        remember(&mut desk, A, ONE, number);
+        remember(&mut desk, A, None, number);
     }
-    assert_eq!(ends(desk.repeats(A, ONE).unwrap()), (3, 6, None));
-    remember(&mut desk, A, ONE, 40, 4);
     commit(&mut desk);
-    assert_eq!(ends(Desk::new(rocks).repeats(A, ONE).unwrap()), (4, 7, Some(40)));
+    desk.delete_repeat(remembered(A, ONE, Remembered::Number(6)));
+    remember(&mut desk, A, ONE, 8);
+    remember(&mut desk, A, ONE, 9);
+    let seen = |most| {
+        let rows = desk.repeats_from(A, ONE, Remembered::Number(6), most).unwrap();
+        let nth = |row: Small| rows::decode::<SentRow>(b"k", &row).unwrap().nth;
+        rows.into_iter().map(|(number, row)| (number, row.map(nth))).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(9), [(6, None), (8, Some(3))], "9 is not committed yet");
+    assert_eq!(seen(1), [(6, None)]);
+    assert!(desk.repeats_are_staged());
+    commit(&mut desk);
+    assert!(!desk.repeats_are_staged());
 }
 
 /// More installations than are remembered: whoever was put out of memory is found again as it was, and while a batch is open
@@ -124,7 +197,7 @@ fn what_was_put_out_of_memory_is_found_again() {
     let (_folder, _rocks, mut desk) = desk();
     let many = u64::try_from(INSTALLATIONS).unwrap() * 5 / 4;
     for user in 0..many {
-        remember(&mut desk, UserId(user), ONE, user, 0);
+        remember(&mut desk, UserId(user), ONE, user);
     }
     let is_known = |desk: &mut Desk, user| desk.installations.get(&(UserId(user), ONE)).is_some();
     assert!((0..many).all(|user| is_known(&mut desk, user)), "the database does not have them yet");
@@ -132,10 +205,10 @@ fn what_was_put_out_of_memory_is_found_again() {
     let forgotten = (0..many).filter(|user| !is_known(&mut desk, *user)).count();
     assert!(forgotten > 0, "there is a bound");
     for user in 0..many {
-        assert_eq!(ends(desk.repeats(UserId(user), ONE).unwrap()), (0, 1, Some(user)));
+        assert_eq!(ends(&mut desk, UserId(user), ONE), (1, Some(user), user, None));
     }
-    remember(&mut desk, UserId(0), ONE, 3, 1);
-    assert_eq!(ends(desk.repeats(UserId(0), ONE).unwrap()), (1, 2, Some(3)));
+    remember(&mut desk, UserId(0), ONE, 3);
+    assert_eq!(ends(&mut desk, UserId(0), ONE), (2, Some(3), 0, None));
 }
 
 /// The number of those whom somebody blocks is kept apart, and may be lost where a damage was accepted.

@@ -1,5 +1,5 @@
 //! By what a message that is sent again is told from a new one. Owns: what of a message is hashed. Never: remembers one
-//! (`ledger/dedup.rs` does).
+//! (`ledger/dedup/` does).
 
 use protocol::{Body, BodyKind, GroupId, Instance, UserId};
 use sha2::{Digest, Sha256};

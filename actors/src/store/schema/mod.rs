@@ -12,7 +12,7 @@
 //!
 //! Numbers in keys are big-endian, so that the order of keys is the order of numbers. Rows of `log` and `inbox` are
 //! never deleted one by one: how far somebody has read is a cursor in `state` (a table used as a queue makes scans
-//! slow). Those of `dedup` are, oldest first, but only salvage ever scans them: each is looked up by its whole key.
+//! slow). Those of `dedup` are, oldest first, but nobody scans from before the oldest.
 
 mod state;
 
@@ -123,7 +123,7 @@ pub(super) fn place(mut prefix: Key, seq: Seq) -> Key {
 pub(super) enum Remembered {
     /// By the client's number: `SentRow`.
     Number(u64),
-    /// By the order in which they came: the client's number.
+    /// By the order in which they came, where that is not the order of their numbers: the client's number.
     Nth(u64),
 }
 

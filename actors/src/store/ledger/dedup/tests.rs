@@ -1,12 +1,13 @@
-use crate::settings::{ActorSettings, Span};
+mod forgetting;
+
+use crate::settings::ActorSettings;
 use crate::store::ops::{Conversation, Destination, Op, Outcome, Stamp};
-use crate::store::schema::{Remembered, remembered};
+use crate::store::schema::Remembered;
 use crate::store::{Ledger, LedgerSettings};
 use protocol::{
     Body, BodyKind, FriendPolicy, GroupAbout, GroupId, Instance, JoinPolicy, MessagePolicy, Name, Refusal, Seq, UserId,
 };
 use std::collections::HashMap;
-use std::time::Duration;
 
 const NOW: u64 = 1_700_000_000_000;
 const ONE: Option<Instance> = Some(Instance([1; 16]));
@@ -22,7 +23,7 @@ struct World {
 }
 
 fn settings() -> LedgerSettings {
-    let settings: ActorSettings = toml::from_str(include_str!("../../../../settings.toml")).unwrap();
+    let settings: ActorSettings = toml::from_str(include_str!("../../../../../settings.toml")).unwrap();
     LedgerSettings::from(&settings)
 }
 
@@ -58,9 +59,13 @@ impl World {
         sent.map(|outcome| place(&outcome))
     }
 
-    fn rows(&mut self, instance: Option<Instance>, numbers: std::ops::Range<u64>) -> usize {
-        let keys = numbers.map(|number| remembered(A, instance, Remembered::Number(number)));
-        keys.filter(|key| self.ledger.desk.repeat(key).unwrap().is_some()).count()
+    /// The numbers that are remembered, and the places that have a row.
+    fn rows(&self, instance: Option<Instance>) -> (Vec<u64>, Vec<u64>) {
+        let rows = |first| {
+            let rows = self.ledger.desk.repeats_from(A, instance, first, usize::MAX).unwrap();
+            rows.into_iter().map(|(number, _)| number).collect()
+        };
+        (rows(Remembered::Number(0)), rows(Remembered::Nth(0)))
     }
 }
 
@@ -189,53 +194,6 @@ fn a_post_is_recognised_by_whoever_has_left() {
         world.does(Op::Again { from: A, group, stamp, otherwise: Refusal::NotMember }),
         Err(Refusal::NoSuchGroup)
     );
-}
-
-#[test]
-fn the_oldest_are_forgotten_once_they_are_beyond_both_bounds() {
-    let mut settings = settings();
-    settings.binary.dedup_numbers = 4;
-    settings.binary.dedup_for = Span(Duration::from_secs(60));
-    let mut world = World::new(settings);
-    for number in 0..10 {
-        world.sends(ONE, number, "x").unwrap();
-    }
-    assert_eq!(world.rows(ONE, 0..10), 10, "they are young");
-    world.now += 60_000;
-    world.sends(ONE, 10, "x").unwrap();
-    assert_eq!(world.rows(ONE, 0..11), 11);
-    world.now += 1;
-    world.sends(ONE, 11, "x").unwrap();
-    assert_eq!(world.rows(ONE, 0..12), 10, "two at a time");
-    for number in 12..40 {
-        if number == 20 {
-            world = world.reopen();
-        }
-        world.now += 60_001;
-        world.sends(ONE, number, "x").unwrap();
-    }
-    assert_eq!(world.rows(ONE, 0..40), 4);
-    assert_eq!(world.rows(ONE, 36..40), 4, "the last ones");
-    assert_eq!(world.sends(ONE, 36, "x"), Ok((37, true)));
-    assert_eq!(world.sends(ONE, 35, "x"), Ok((41, false)));
-}
-
-/// Without an installation a number comes again and again: its old places in the row are given up with it.
-#[test]
-fn a_counter_that_begins_anew_leaves_nothing_behind() {
-    let mut settings = settings();
-    settings.binary.dedup_numbers = 3;
-    settings.binary.dedup_for = Span(Duration::from_secs(1));
-    let mut world = World::new(settings);
-    for round in 0..20 {
-        world.now += 200_000;
-        for number in 0..2 {
-            assert_eq!(world.sends(None, number, "x"), Ok((round * 2 + number + 1, false)));
-        }
-    }
-    let order = (0..40).map(|nth| remembered(A, None, Remembered::Nth(nth)));
-    let order = order.filter(|key| world.ledger.desk.repeat(key).unwrap().is_some()).count();
-    assert_eq!((world.rows(None, 0..2), order), (2, 3));
 }
 
 /// Anything that a client may do, against a map.
