@@ -150,6 +150,14 @@ const BUFFERS: u8 = 3;
 /// What each level of tables is compressed with: nothing where it has just been flushed.
 const FRESH_PLAIN: [DBCompressionType; 2] = [DBCompressionType::None, DBCompressionType::Lz4];
 
+/// The most that the first level below what was flushed has for long. What is flushed and not merged yet has up to 64 MiB.
+const BASE_LEVEL_BYTES: u64 = 64 << 20;
+
+/// About how large a table of that level is; and by how much larger tables are of each further level, so that a store of many
+/// gigabytes has a few hundred.
+const BASE_TABLE_BYTES: u64 = 8 << 20;
+const TABLE_GROWTH: i32 = 4;
+
 /// More than [`Rocks::unflushed_bytes`] ever says: every family with one buffer more than it may have, since a full one
 /// ends with the batch that filled it.
 pub(super) fn most_unflushed(settings: &StorageSettings) -> u64 {
@@ -251,6 +259,11 @@ impl Tuning {
                 options.set_level_zero_file_num_compaction_trigger(8);
                 options.set_level_zero_slowdown_writes_trigger(24);
                 options.set_level_zero_stop_writes_trigger(40);
+                // What is flushed spans the keys of all who wrote. It is merged with a level that is a few times as large, not with
+                // one of 256 MiB, in tables that are small there: so what few people wrote is merged with little else.
+                options.set_max_bytes_for_level_base(BASE_LEVEL_BYTES);
+                options.set_target_file_size_base(BASE_TABLE_BYTES);
+                options.set_target_file_size_multiplier(TABLE_GROWTH);
                 // Small: after a full disk the database resumes only when one of these fits.
                 options.set_write_buffer_size(settings.write_buffer_bytes);
                 options.set_max_write_buffer_number(BUFFERS.into());
