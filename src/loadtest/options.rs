@@ -108,6 +108,9 @@ pub struct Loadtest {
     /// Groups that the sessions are dealt over; of join: groups that each of them joins.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub groups: usize,
+    /// Of group: members of each group that post [default: 4 in a closed loop, 16 with --rate].
+    #[arg(long, value_name = "N")]
+    pub posters: Option<usize>,
     /// Of idle and login: everybody is a member of a group (of --groups) before it begins.
     #[arg(long)]
     pub members: bool,
@@ -129,6 +132,9 @@ pub struct Loadtest {
     /// Run the same scenario against bare relays too, in the same run, and tell the ratios.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub baseline: Vec<Baseline>,
+    /// With --baseline: in how many turns the server has its time, the relays before, between and behind them [default: of 2.5 s each].
+    #[arg(long, value_name = "N", requires = "baseline", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub turns: Option<u32>,
     /// Write everything as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -22,6 +22,7 @@ pub(in crate::loadtest) mod timers;
 use super::stamp::Stamp;
 use crate::client::{Heard, Label, Say, Verdict};
 use std::io;
+use std::time::Duration;
 
 /// Why something was not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +85,9 @@ pub trait Engine {
     /// # Errors
     /// The system refuses what nothing works without.
     fn turn(&mut self, director: &mut dyn Director, latest_us: u64) -> io::Result<()>;
+    /// So much time that has just passed, while others had their turns and nothing was to come here, does not count: the world's clock has
+    /// stood still in it. Timers come that much later.
+    fn skip(&mut self, time: Duration);
     /// The world, for directing from outside a turn. What is said is written in the next one.
     fn world(&mut self) -> &mut dyn World;
 }

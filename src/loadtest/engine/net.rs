@@ -226,6 +226,11 @@ impl Engine for Net {
         Ok(())
     }
 
+    fn skip(&mut self, time: Duration) {
+        self.world.began += time;
+        self.alarm.forget();
+    }
+
     fn world(&mut self) -> &mut dyn World {
         &mut self.world
     }

@@ -53,6 +53,11 @@ impl Alarm {
         self.fd.as_raw_fd()
     }
 
+    /// What it is set to may come too early: the clock stood still. The next setting is not taken for the same.
+    pub(super) fn forget(&mut self) {
+        self.set_us = 0;
+    }
+
     /// Sets it to a time after `now_us`. Registered edge-triggered it need never be read: each setting begins anew.
     pub(super) fn set(&mut self, wake_us: u64, now_us: u64) -> io::Result<()> {
         if self.set_us == wake_us && wake_us > now_us {

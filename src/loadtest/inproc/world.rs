@@ -158,6 +158,10 @@ impl Engine for Memory {
         Ok(())
     }
 
+    fn skip(&mut self, time: Duration) {
+        self.world.began += time;
+    }
+
     fn world(&mut self) -> &mut dyn World {
         &mut self.world
     }

@@ -42,6 +42,9 @@ impl Plan {
         check(many, "--groups must be at least 1".into());
         let has_groups = matches!(self.scenario, Scenario::Group | Scenario::Mixed | Scenario::Join) || self.members;
         check(self.groups == 1 || has_groups, format!("--groups is not for {scenario}: there are no groups in it"));
+        let posts = self.scenario == Scenario::Group;
+        check(self.posters.is_none() || posts, format!("--posters is for group, not for {scenario}"));
+        check(self.posters != Some(0), "--posters must be at least 1".into());
         let silent = matches!(self.scenario, Scenario::Idle | Scenario::Login);
         check(!self.members || silent, format!("--members is for idle and login, not for {scenario}"));
         check(

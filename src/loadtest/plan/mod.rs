@@ -92,6 +92,8 @@ pub struct Plan {
     pub size: u64,
     /// Groups that the sessions are dealt over, or that each of them joins.
     pub groups: usize,
+    /// Of group: members of each that post; `None`: as the scenario has it.
+    pub posters: Option<usize>,
     /// Of idle and login: everybody is a member of a group before the run.
     pub members: bool,
     /// Of login: each on a connection of its own.
@@ -104,6 +106,8 @@ pub struct Plan {
     pub accounts: Option<PathBuf>,
     /// Bare relays to compare with.
     pub baselines: Vec<Baseline>,
+    /// Of the server beside them; `None`: as many as there are of the usual length.
+    pub turns: Option<u32>,
     /// The authority that signed the server's certificate, in PEM.
     pub ca: Option<PathBuf>,
 }
@@ -162,12 +166,14 @@ impl Plan {
             ramp,
             size,
             groups: options.groups,
+            posters: options.posters,
             members: options.members,
             reconnect: options.reconnect,
             seed: options.seed,
             chaos,
             accounts: options.accounts.clone(),
             baselines: options.baseline.clone(),
+            turns: options.turns,
             ca: options.ca.clone(),
         };
         plan.contradictions(options, &mut wrong);

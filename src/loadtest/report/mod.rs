@@ -238,7 +238,7 @@ pub struct Memory {
     pub generator_kib: u64,
 }
 
-/// A bare relay in the same scenario, in the same run: half of its time before the server, half after it.
+/// A bare relay in the same scenario, in the same run, in turns with the server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// CPU of the relay.

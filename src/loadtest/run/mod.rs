@@ -3,9 +3,12 @@
 
 mod baselines;
 mod doors;
+mod mark;
+mod party;
 mod play;
 mod prepare;
 mod stop;
+mod turns;
 mod write_up;
 
 use super::engine::Engine;
@@ -23,7 +26,8 @@ use super::transfer::Road;
 use super::{baseline, large, scenario, suite};
 use crate::exit::{Exit, Failure};
 use crate::limits;
-use baselines::{Baselines, Half};
+use baselines::Bare;
+use party::Party;
 use play::Play;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,7 +60,7 @@ pub fn run(options: &Loadtest) -> Result<(), Failure> {
     finish(&mut report, &outputs)
 }
 
-/// Makes one run, its baselines before and after it; says nothing of it but what the screen shows.
+/// Makes one run, in turns with its baselines; says nothing of it but what the screen shows.
 ///
 /// # Errors
 /// The options make no sense, or the server is not there.
@@ -64,11 +68,12 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     let usage = |lines| Failure { exit: Exit::Usage, lines };
     let plan = Plan::check(options).map_err(usage)?;
     let sessions = scenario::sessions(&plan);
-    plan.fits(sessions, limits::raise_open_files()).map_err(|line| usage(vec![line]))?;
-    let mut baselines = Baselines::default();
-    baselines.half(&plan, options, stop, Half::Before)?;
+    let limit = limits::raise_open_files();
+    plan.fits(sessions, limit).map_err(|line| usage(vec![line]))?;
+    let mut relays = baselines::start(&plan, options)?;
+    let together = plan.fits(sessions * (1 + relays.len()), limit).is_ok();
     let began = SystemTime::now();
-    let mut screen = Screen::new(&write_up::plan(&plan), Mode::choose(options.quiet));
+    let screen = Screen::new(&write_up::plan(&plan), Mode::choose(options.quiet));
 
     let mut target = match &plan.against {
         Against::Own => Target::Own(Box::new(Own::start(&plan, options, sessions)?)),
@@ -99,7 +104,7 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     };
 
     let run = number()?;
-    let mut play = Play::new(&plan, stop, &mut screen);
+    let mut play = Play::new(&plan, stop, screen);
     let (accounts, groups) = prepare::everything(&plan, run, sessions, &doors, engine, &mut target, &mut play)?;
     if plan.scenario == Scenario::File {
         play.moves(Road::Server(doors.all[0].address, accounts.clone()));
@@ -109,13 +114,9 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     let mut hall = Hall::new(cast, groups, scenario::grouped(&plan), Some(catch_up(options)), run, text_size(&plan));
     let assumed = expect(&plan, options, &mut hall);
     let scenario = scenario::make(&plan, &mut hall);
-    let mut stage = Stage::new(hall, scenario);
-    let measured = play.all(engine, &mut stage, &mut target)?;
-    let (phases, series) = play.done();
-    screen.finish();
-    target.stop();
-
-    let mut report = write_up::report(&plan, &stage, measured, phases, series);
+    let stage = Stage::new(hall, scenario);
+    let server = Party { plan: plan.clone(), engine, stage, target, play };
+    let (mut report, target) = in_turns(server, &mut relays, stop, together)?;
     report.began_ms = began.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
     report.notes.extend(assumed);
     if let Target::Own(own) = &target {
@@ -127,10 +128,51 @@ pub(super) fn measure(options: &Loadtest, stop: &Stop) -> Result<Report, Failure
     if stop.is_asked() {
         report.notes.push("the run was ended early, by a signal".into());
     }
-    baselines.half(&plan, options, stop, Half::After)?;
-    report.notes.extend(baselines.notes());
-    report.baselines = baselines.done();
     Ok(report)
+}
+
+/// The server and the bare relays each have their time, in turns if all of them are `together` here; gives the server's report, which has the relays in it.
+fn in_turns(
+    mut server: Party<'_>,
+    relays: &mut [Bare],
+    stop: &Stop,
+    together: bool,
+) -> Result<(Report, Target), Failure> {
+    let plan = server.plan.clone();
+    let names: Vec<String> = relays.iter().map(|relay| relay.name().to_owned()).collect();
+    let mut bare = relays.iter_mut().map(|relay| relay.party(&plan, stop)).collect::<Result<Vec<_>, Failure>>()?;
+    let count = turns::count(&plan);
+    let (turns, how) = if together {
+        let how = format!("the server had its time in {count} turns, the bare relays before, between and behind them");
+        (turns::alternating(count, plan.duration, bare.len()), how)
+    } else {
+        let how = "the bare relays ran before the server, since there are not enough open files for all at once: a machine that became slower or \
+                   faster meanwhile makes the ratios wrong";
+        (turns::apart(plan.duration, bare.len()), how.to_owned())
+    };
+    if !bare.is_empty() {
+        server.play.say(&format!("beside it, unseen: {}", names.join(", ")));
+    }
+    for turn in turns {
+        match turn.relay {
+            None => server.turn(turn)?,
+            // Whoever asked for the end does not wait for what is only to compare with.
+            Some(_) if stop.is_asked() => {}
+            Some(at) => bare[at].turn(turn)?,
+        }
+    }
+    let (mut report, target) = server.report();
+    if !bare.is_empty() {
+        report.notes.push(how);
+    }
+    for (name, relay) in names.into_iter().zip(bare) {
+        let (relay, _) = relay.report();
+        report.notes.extend(baselines::notes(&name, &relay));
+        if relay.phases.run_s > 0.0 {
+            report.baselines.insert(name, baselines::baseline(relay));
+        }
+    }
+    Ok((report, target))
 }
 
 /// A number for this run, by which its words are known.

@@ -1,18 +1,24 @@
 //! The phases of a run, and its seconds. Owns: when one phase ends and the next begins, the series of ticks, and what was taken at the
-//! phases' borders. Never: knows what is said.
+//! phases' borders. Never: knows what is said, or whose turn it is.
+//!
+//! A run may have several turns, with others' between them. Each ends when nothing is on its way any more. The time of others counts for nothing here,
+//! nor what this process took in it; what the server took does, since it does then what it has put off.
 
+use super::mark::{Mark, Measured, generator};
 use super::stop::Stop;
+use super::turns::Turn;
 use crate::exit::{Exit, Failure};
 use crate::loadtest::engine::{Director, Engine};
 use crate::loadtest::people::prepare::Prepare;
 use crate::loadtest::plan::Plan;
-use crate::loadtest::report::{Counts, Incident, Phase, Phases, Screen, Tick};
+use crate::loadtest::report::{Phase, Phases, Screen, Tick};
 use crate::loadtest::stage::Stage;
 use crate::loadtest::target::Target;
 use crate::loadtest::target::chaos::Chaos;
-use crate::loadtest::target::proc::{self, Sample};
-use crate::loadtest::transfer::{Road, Transfers};
+use crate::loadtest::target::proc::Sample;
+use crate::loadtest::transfer::{Moved, Road, Transfers};
 use std::mem;
+use std::time::{Duration, Instant};
 
 const SECOND_US: u64 = 1_000_000;
 /// How long nothing may arrive, be answered or log in before a phase is over for want of progress.
@@ -22,38 +28,25 @@ const RAMP_STANDSTILL_US: u64 = 30 * SECOND_US;
 /// Logins of each session that count as progress of a drain: a server that lets everybody in and closes again would keep it going.
 const DRAIN_LOGINS: u64 = 20;
 
-/// What was taken so far, at one moment.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Mark {
-    pub(super) at_us: u64,
-    pub(super) counts: Counts,
-    pub(super) logins: u64,
-    pub(super) joins: u64,
-    pub(super) file_bytes: u64,
-    /// Sessions that were logged in.
-    pub(super) online: usize,
-    pub(super) server: Option<Sample>,
-    pub(super) generator: Sample,
-}
-
-/// What a run found besides the stage.
-#[derive(Debug, Default)]
-pub(super) struct Measured {
-    /// Before the ramp, after it.
-    pub(super) before: Mark,
-    pub(super) begin: Mark,
-    pub(super) end: Mark,
-    pub(super) incidents: Vec<Incident>,
-    pub(super) notes: Vec<String>,
-    /// Somebody asked twice for the end: what was on its way says nothing.
-    pub(super) cut_short: bool,
+/// When somebody else's turn began, and what this process had taken then.
+struct Pause {
+    since: Instant,
+    generator: Sample,
 }
 
 /// Plays one run.
 pub(super) struct Play<'a> {
-    plan: &'a Plan,
+    plan: Plan,
     stop: &'a Stop,
-    screen: &'a mut Screen,
+    screen: Screen,
+    measured: Measured,
+    /// Turns so far.
+    turns: usize,
+    /// Time under load in them.
+    loaded: Duration,
+    pause: Option<Pause>,
+    /// What this process took in others' turns.
+    away: Sample,
     phases: Phases,
     series: Vec<Tick>,
     /// When the phase began, and how long it will take, where that is known.
@@ -64,9 +57,11 @@ pub(super) struct Play<'a> {
     /// What files go through: for the scenario `file`.
     files: Option<Road>,
     transfers: Option<Transfers>,
+    /// Bytes that they moved in earlier turns.
+    moved_bytes: u64,
 }
 
-fn micros(time: std::time::Duration) -> u64 {
+fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -75,11 +70,16 @@ fn seconds(us: u64) -> f64 {
 }
 
 impl<'a> Play<'a> {
-    pub(super) fn new(plan: &'a Plan, stop: &'a Stop, screen: &'a mut Screen) -> Self {
+    pub(super) fn new(plan: &Plan, stop: &'a Stop, screen: Screen) -> Self {
         Self {
-            plan,
+            plan: plan.clone(),
             stop,
             screen,
+            measured: Measured::default(),
+            turns: 0,
+            loaded: Duration::ZERO,
+            pause: None,
+            away: Sample::default(),
             phases: Phases::default(),
             series: Vec::new(),
             phase_us: (0, 0),
@@ -88,7 +88,13 @@ impl<'a> Play<'a> {
             last_failures: 0,
             files: None,
             transfers: None,
+            moved_bytes: 0,
         }
+    }
+
+    /// Tells something on the screen.
+    pub(super) fn say(&mut self, what: &str) {
+        self.screen.say(what);
     }
 
     /// Files go this way under load.
@@ -96,12 +102,12 @@ impl<'a> Play<'a> {
         self.files = Some(road);
     }
 
-    /// The phases' lengths and the series, at the end.
-    pub(super) fn done(&mut self) -> (Phases, Vec<Tick>) {
-        (mem::take(&mut self.phases), mem::take(&mut self.series))
+    /// What was found, the phases' lengths and the series, at the end.
+    pub(super) fn done(&mut self) -> (Measured, Phases, Vec<Tick>) {
+        (mem::take(&mut self.measured), mem::take(&mut self.phases), mem::take(&mut self.series))
     }
 
-    fn turn(&self, engine: &mut dyn Engine, director: &mut dyn Director, latest_us: u64) -> Result<(), Failure> {
+    fn look(&self, engine: &mut dyn Engine, director: &mut dyn Director, latest_us: u64) -> Result<(), Failure> {
         let failed = |error| Failure::new(Exit::ActorDied, format!("the engine: {error}"));
         engine.turn(director, latest_us.min(self.next_tick_us)).map_err(failed)
     }
@@ -121,7 +127,7 @@ impl<'a> Play<'a> {
             if self.stop.is_asked() {
                 break Err("ended by a signal before the run began".into());
             }
-            self.turn(engine, prepare, u64::MAX)?;
+            self.look(engine, prepare, u64::MAX)?;
             let now_us = engine.world().now_us();
             if now_us >= self.next_tick_us {
                 if let Some(failure) = target.has_died() {
@@ -134,23 +140,13 @@ impl<'a> Play<'a> {
         Ok(outcome)
     }
 
-    fn mark(stage: Option<&Stage>, now_us: u64, target: &Target) -> Mark {
-        let hall = stage.map(Stage::hall);
-        Mark {
-            at_us: now_us,
-            counts: hall.map(|hall| hall.ledger.so_far().clone()).unwrap_or_default(),
-            logins: hall.map_or(0, |hall| hall.figures.logins),
-            joins: hall.map_or(0, |hall| hall.figures.joins),
-            file_bytes: hall.map_or(0, |hall| hall.figures.file_bytes),
-            online: hall.map_or(0, |hall| hall.cast.online()),
-            server: target.sample(),
-            generator: proc::sample(std::process::id()).unwrap_or_default(),
-        }
+    fn mark(&self, stage: Option<&Stage>, now_us: u64, target: &Target) -> Mark {
+        Mark::take(stage, now_us, target, generator().without(&self.away))
     }
 
     /// The tick of a second that is over.
     fn tick(&mut self, now_us: u64, phase: Phase, progress: f64, stage: Option<&mut Stage>, target: &Target) {
-        let mark = Self::mark(stage.as_deref(), now_us, target);
+        let mark = self.mark(stage.as_deref(), now_us, target);
         let last = &self.last;
         let server = mark.server.as_ref();
         let cpu_ms = |now: Option<&Sample>, then: Option<&Sample>| {
@@ -185,21 +181,34 @@ impl<'a> Play<'a> {
         self.next_tick_us = (now_us / SECOND_US + 1) * SECOND_US;
     }
 
-    /// Ramp, run and drain.
+    /// One turn: the ramp before the first, load, and the drain; after the last everybody leaves.
     ///
     /// # Errors
     /// The server ends, or nobody can log in.
-    pub(super) fn all(
+    pub(super) fn turn(
         &mut self,
         engine: &mut dyn Engine,
         stage: &mut Stage,
         target: &mut Target,
-    ) -> Result<Measured, Failure> {
-        let mut measured =
-            Measured { before: Self::mark(Some(stage), engine.world().now_us(), target), ..Measured::default() };
-        self.ramp(engine, stage, target)?;
-        self.load(engine, stage, target, &mut measured)?;
-        Ok(measured)
+        turn: Turn,
+    ) -> Result<(), Failure> {
+        if let Some(pause) = self.pause.take() {
+            engine.skip(pause.since.elapsed());
+            self.away.add(&pause.generator, &generator());
+            // The clock is as old as the last look.
+            self.look(engine, stage, 0)?;
+        }
+        if self.turns == 0 {
+            self.measured.before = self.mark(Some(stage), engine.world().now_us(), target);
+            self.ramp(engine, stage, target)?;
+        }
+        self.load(engine, stage, target, turn)?;
+        self.turns += 1;
+        self.pause = Some(Pause { since: Instant::now(), generator: generator() });
+        if turn.last {
+            self.screen.finish();
+        }
+        Ok(())
     }
 
     fn ramp(&mut self, engine: &mut dyn Engine, stage: &mut Stage, target: &mut Target) -> Result<(), Failure> {
@@ -209,7 +218,7 @@ impl<'a> Play<'a> {
         stage.ramp(engine.world(), ramp_us);
         let mut progress = (0, began_us);
         while !stage.is_ramped() && !self.stop.is_asked() {
-            self.turn(engine, stage, u64::MAX)?;
+            self.look(engine, stage, u64::MAX)?;
             let now_us = engine.world().now_us();
             let hall = stage.hall();
             let (online, all) = (hall.cast.online(), hall.cast.len());
@@ -241,9 +250,7 @@ impl<'a> Play<'a> {
         if now_us < self.next_tick_us {
             return Ok(());
         }
-        if let Some(transfers) = &self.transfers {
-            stage.hall_mut().figures.file_bytes = transfers.bytes();
-        }
+        self.count_bytes(stage);
         if let Some(failure) = target.has_died() {
             return Err(failure);
         }
@@ -252,49 +259,60 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    fn count_bytes(&self, stage: &mut Stage) {
+        if let Some(transfers) = &self.transfers {
+            stage.hall_mut().figures.file_bytes = self.moved_bytes + transfers.bytes();
+        }
+    }
+
     fn load(
         &mut self,
         engine: &mut dyn Engine,
         stage: &mut Stage,
         target: &mut Target,
-        measured: &mut Measured,
+        turn: Turn,
     ) -> Result<(), Failure> {
         let began_us = engine.world().now_us();
+        // Relays have none of it, so whoever has some has one turn.
         let mut chaos = self.plan.chaos.map(|every| Chaos::new(every, began_us));
-        measured.begin = Self::mark(Some(stage), began_us, target);
+        if self.turns == 0 {
+            self.measured.begin = self.mark(Some(stage), began_us, target);
+        }
         stage.begin(engine.world());
-        self.transfers = self.files.take().map(|road| Transfers::begin(&road, self.plan.size));
-        let length_us = micros(self.plan.duration).max(1);
-        let until_us = began_us + length_us;
+        self.transfers = self.files.as_ref().map(|road| Transfers::begin(road, self.plan.size));
+        let all_us = micros(self.plan.duration).max(1) as f64;
+        let loaded_us = micros(self.loaded);
+        let until_us = began_us + micros(turn.length).max(1);
         loop {
             let now_us = engine.world().now_us();
             if now_us >= until_us || stage.is_over() || self.stop.is_asked() {
                 break;
             }
             let latest_us = self.provoke(engine, stage, target, chaos.as_mut())?.min(until_us);
-            self.turn(engine, stage, latest_us)?;
-            self.second(engine, stage, target, Phase::Run, (now_us - began_us) as f64 / length_us as f64)?;
+            self.look(engine, stage, latest_us)?;
+            self.second(engine, stage, target, Phase::Run, (loaded_us + now_us - began_us) as f64 / all_us)?;
         }
+        self.loaded += turn.length;
         stage.end(engine.world());
-        if let Some(transfers) = &self.transfers {
-            stage.hall_mut().figures.file_bytes = transfers.bytes();
-        }
-        measured.end = Self::mark(Some(stage), engine.world().now_us(), target);
-        self.phases.run_s = seconds(measured.end.at_us - began_us);
+        self.count_bytes(stage);
+        // The drains of earlier turns, with all that was done in them, are part of the run.
+        self.measured.end = self.mark(Some(stage), engine.world().now_us(), target);
+        self.phases.run_s = seconds(self.measured.end.at_us - self.measured.begin.at_us);
         if let Some(chaos) = &mut chaos {
             chaos.end();
         }
         if let Some(transfers) = self.transfers.take() {
-            let (files, errors) = transfers.end();
+            let Moved { bytes, files, errors } = transfers.end();
+            self.moved_bytes += bytes;
             let figures = &mut stage.hall_mut().figures;
-            figures.files = files;
+            figures.files += files;
             for (what, count) in errors {
                 figures.broken_files += count;
                 figures.errors_of(&what, count);
             }
         }
-        self.drain(engine, stage, target, chaos.as_mut(), measured)?;
-        measured.incidents = chaos.map(|chaos| chaos.incidents).unwrap_or_default();
+        self.drain(engine, stage, target, chaos.as_mut(), turn.last)?;
+        self.measured.incidents = chaos.map(|chaos| chaos.incidents).unwrap_or_default();
         Ok(())
     }
 
@@ -321,7 +339,7 @@ impl<'a> Play<'a> {
         stage: &mut Stage,
         target: &mut Target,
         mut chaos: Option<&mut Chaos>,
-        measured: &mut Measured,
+        last: bool,
     ) -> Result<(), Failure> {
         let began_us = engine.world().now_us();
         let logins = stage.hall().figures.logins;
@@ -339,14 +357,14 @@ impl<'a> Play<'a> {
                 progress = (state, now_us);
             }
             let up = chaos.as_ref().is_none_or(|chaos| chaos.is_over());
-            measured.cut_short = self.stop.is_urgent();
-            if (up && stage.is_quiet()) || measured.cut_short {
+            self.measured.cut_short = self.stop.is_urgent();
+            if (up && stage.is_quiet()) || self.measured.cut_short {
                 break;
             }
             if now_us - progress.1 > STANDSTILL_US {
                 let (asked, owed) = (hall.cast.asked(), hall.ledger.outstanding());
                 let away = hall.cast.wanted().saturating_sub(hall.cast.online());
-                measured.notes.push(format!(
+                self.measured.notes.push(format!(
                     "the drain ended after {} s in which nothing came: {asked} requests without an answer, {owed} copies that did not come, {away} sessions away",
                     STANDSTILL_US / SECOND_US
                 ));
@@ -354,10 +372,13 @@ impl<'a> Play<'a> {
             }
             let latest_us =
                 self.provoke(engine, stage, target, chaos.as_deref_mut())?.min(progress.1 + STANDSTILL_US + 1000);
-            self.turn(engine, stage, latest_us)?;
+            self.look(engine, stage, latest_us)?;
             self.second(engine, stage, target, Phase::Drain, (now_us - progress.1) as f64 / STANDSTILL_US as f64)?;
         }
-        stage.conclude(measured.cut_short);
+        if !last {
+            return Ok(());
+        }
+        stage.conclude(self.measured.cut_short);
         let now_us = engine.world().now_us();
         self.phases.drain_s = seconds(now_us - began_us);
         // What the last second began with.

@@ -1,6 +1,6 @@
 //! From what was measured to the report. Owns: differences, rates, and which side was the limit. Never: measures or prints.
 
-use super::play::Measured;
+use super::mark::Measured;
 use crate::loadtest::ledger::Lost;
 use crate::loadtest::options::Scenario;
 use crate::loadtest::plan::{Against, Pace, Plan};

@@ -1,7 +1,7 @@
 //! Groups: one large one, or many small ones. Owns: who posts, and which posts are on their way. Never: measures what a single copy
 //! takes (the hall does).
 //!
-//! In each group the first few members post, the others read. In a closed loop each poster has `k` posts outstanding: one is complete, and the
+//! In each group the first few members post (`--posters`), the others read. In a closed loop each poster has `k` posts outstanding: one is complete, and the
 //! next is sent, when it was acknowledged **and** every member that was online got it. In an open loop the posters of all groups take turns on
 //! one schedule. With one group and an open loop two people who are in no group write to each other meanwhile, at 20 messages a second: the
 //! bystanders, who tell what a large group costs everybody else.
@@ -14,7 +14,7 @@ use crate::loadtest::stage::{Desk, Hall, Outcome, Sent};
 use crate::loadtest::stamp::Stamp;
 use std::collections::VecDeque;
 
-/// Members of each group that post, at the most, in a closed and in an open loop.
+/// Members of each group that post, at the most, in a closed and in an open loop, unless --posters says otherwise.
 const POSTERS_CLOSED: u32 = 4;
 const POSTERS_OPEN: u32 = 16;
 /// The bystanders' messages a second.
@@ -72,7 +72,7 @@ impl Groups {
             Pace::Closed(outstanding) => (outstanding, POSTERS_CLOSED),
             Pace::Open(_) => (0, POSTERS_OPEN),
         };
-        let each = most.min(sessions / count);
+        let each = plan.posters.map_or(most, narrow).min(sessions / count);
         let mut groups = vec![Group::default(); plan.groups];
         for session in 0..plan.sessions {
             groups[session % plan.groups].members += 1;
@@ -154,8 +154,8 @@ impl Groups {
                 self.overdue.push(poster, due_us);
             }
         }
-        if let Some(pacer) = &self.pacer {
-            desk.at(pacer.due_us(), SCHEDULE);
+        if let Some(next_us) = self.pacer.as_mut().and_then(Pacer::alarm_us) {
+            desk.at(next_us, SCHEDULE);
         }
     }
 
@@ -165,7 +165,9 @@ impl Groups {
             // Whoever is away for a moment says nothing: these are for comparison only.
             desk.send(*stream, due_us);
         }
-        desk.at(pacer.due_us(), BYSTANDERS);
+        if let Some(next_us) = pacer.alarm_us() {
+            desk.at(next_us, BYSTANDERS);
+        }
     }
 
     /// Somebody came to a group or left it.
@@ -195,6 +197,7 @@ impl Scenario for Groups {
     }
 
     fn begin(&mut self, desk: &mut Desk<'_>) {
+        self.ended = false;
         let now_us = desk.now_us();
         if let Some(pacer) = &mut self.pacer {
             pacer.begin(now_us);
@@ -261,8 +264,17 @@ impl Scenario for Groups {
     }
 
     fn timer(&mut self, desk: &mut Desk<'_>, value: u64, _due_us: u64) {
+        let rang = match value {
+            SCHEDULE => self.pacer.as_mut(),
+            BYSTANDERS => self.bystanders.as_mut().map(|(_, pacer)| pacer),
+            _ => None,
+        };
+        if let Some(pacer) = rang {
+            pacer.rang();
+        }
         match value {
-            _ if self.ended => {}
+            // One who waited after a refusal is filled when the load begins once more.
+            _ if self.ended && matches!(value, SCHEDULE | BYSTANDERS) => {}
             SCHEDULE => self.schedule(desk),
             BYSTANDERS => self.bystanders(desk),
             _ => {

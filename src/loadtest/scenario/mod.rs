@@ -33,7 +33,8 @@ pub trait Scenario {
     fn is_preferred(&self, _session: u32) -> bool {
         false
     }
-    /// All who are there first are logged in: the load begins.
+    /// All who are there first are logged in: the load begins. Or it begins once more, after an [`Self::end`]; only where bare relays can be
+    /// compared with (`Plan::contradictions`).
     fn begin(&mut self, _desk: &mut Desk<'_>) {}
     /// The load ends: nothing new is sent from here on.
     fn end(&mut self, _desk: &mut Desk<'_>) {}

@@ -13,16 +13,19 @@ pub(super) struct Pacer {
     next: u64,
     order: Vec<u32>,
     dice: fastrand::Rng,
+    /// A timer for the next one is on its way.
+    armed: bool,
 }
 
 impl Pacer {
     /// `rate` messages a second in turns over so many senders, at least one.
     pub(super) fn new(rate: f64, senders: u32, seed: u64) -> Self {
         let order = (0..senders.max(1)).collect();
-        Self { began_us: 0, interval_us: 1e6 / rate, next: 0, order, dice: fastrand::Rng::with_seed(seed) }
+        let dice = fastrand::Rng::with_seed(seed);
+        Self { began_us: 0, interval_us: 1e6 / rate, next: 0, order, dice, armed: false }
     }
 
-    /// The schedule begins.
+    /// The schedule begins, or begins anew.
     pub(super) fn begin(&mut self, now_us: u64) {
         (self.began_us, self.next) = (now_us, 0);
     }
@@ -36,6 +39,17 @@ impl Pacer {
     )]
     pub(super) fn due_us(&self) -> u64 {
         self.began_us + (self.next as f64 * self.interval_us) as u64
+    }
+
+    /// When to look again; `None` where a timer is on its way already, as one may be from before the schedule began anew. It never comes later
+    /// than the next one is due.
+    pub(super) fn alarm_us(&mut self) -> Option<u64> {
+        (!std::mem::replace(&mut self.armed, true)).then(|| self.due_us())
+    }
+
+    /// The timer came.
+    pub(super) fn rang(&mut self) {
+        self.armed = false;
     }
 
     /// The next one, if it is due: when, and whose.
@@ -97,6 +111,19 @@ mod tests {
         }
         assert_eq!(dues, [5_000, 6_000, 7_000, 8_000, 9_000, 10_000]);
         assert_eq!(pacer.due_us(), 11_000);
+    }
+
+    #[test]
+    fn a_schedule_that_begins_anew_has_one_timer() {
+        let mut pacer = Pacer::new(1000.0, 3, 1);
+        pacer.begin(5_000);
+        assert!(pacer.take(5_000).is_some());
+        assert_eq!((pacer.alarm_us(), pacer.alarm_us()), (Some(6_000), None));
+        pacer.begin(5_500);
+        assert!(pacer.take(5_500).is_some());
+        assert_eq!(pacer.alarm_us(), None);
+        pacer.rang();
+        assert_eq!((pacer.take(6_000), pacer.alarm_us()), (None, Some(6_500)));
     }
 
     #[test]

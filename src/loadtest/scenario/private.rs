@@ -105,13 +105,15 @@ impl Private {
                 self.overdue.push(pair, due_us);
             }
         }
-        let next_us = pacer.due_us();
-        desk.at(next_us, SCHEDULE);
+        if let Some(next_us) = pacer.alarm_us() {
+            desk.at(next_us, SCHEDULE);
+        }
     }
 }
 
 impl Scenario for Private {
     fn begin(&mut self, desk: &mut Desk<'_>) {
+        self.ended = false;
         if let Some(pacer) = &mut self.pacer {
             pacer.begin(desk.now_us());
             self.schedule(desk);
@@ -177,6 +179,9 @@ impl Scenario for Private {
 
     fn timer(&mut self, desk: &mut Desk<'_>, value: u64, _due_us: u64) {
         if value == SCHEDULE {
+            if let Some(pacer) = &mut self.pacer {
+                pacer.rang();
+            }
             if !self.ended {
                 self.schedule(desk);
             }

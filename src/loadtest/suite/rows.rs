@@ -5,7 +5,7 @@ use crate::loadtest::report::{Latency, Report, Usage};
 use crate::settings::{self, Sources};
 use std::borrow::Cow;
 
-pub(super) const ROWS: [Row; 15] = [
+pub(super) const ROWS: [Row; 16] = [
     Row {
         name: "private, closed loop, 500 pairs",
         runs: &["private --self --pin --sessions 1000 --duration 10s --baseline relay,durable"],
@@ -13,7 +13,7 @@ pub(super) const ROWS: [Row; 15] = [
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::AtLeast(45_000.0), None),
                 line("CPU a message", "µs", cpu(&reports[0]), Bound::None, None),
-                line("CPU, of the relay's", "×", ratio(&reports[0], "relay", message), AT_MOST_2, at_most(1.3)),
+                line(OF_RELAY, "×", ratio(&reports[0], "relay", message), AT_MOST_2, at_most(1.3)),
                 line("CPU, of the durable relay's", "×", ratio(&reports[0], "durable", message), Bound::None, None),
                 line("p99, of the relay's", "×", p99_ratio(&reports[0], "relay"), AT_MOST_2, at_most(1.3)),
             ]
@@ -35,7 +35,7 @@ pub(super) const ROWS: [Row; 15] = [
         read: |reports| {
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::AtLeast(45_000.0), None),
-                line("CPU, of the relay's", "×", ratio(&reports[0], "relay", message), AT_MOST_2, at_most(1.3)),
+                line(OF_RELAY, "×", ratio(&reports[0], "relay", message), AT_MOST_2, at_most(1.3)),
             ]
         },
     },
@@ -46,25 +46,19 @@ pub(super) const ROWS: [Row; 15] = [
             vec![
                 line("p50", "ms", latency(&reports[0], "delivered", |l| l.p50_us), Bound::AtMost(0.8), None),
                 line("p99", "ms", latency(&reports[0], "delivered", |l| l.p99_us), Bound::AtMost(2.5), at_most(1.2)),
-                line("CPU, of the relay's", "×", ratio(&reports[0], "relay", delivery), AT_MOST_2, None),
+                line(OF_RELAY, "×", ratio(&reports[0], "relay", delivery), AT_MOST_2, None),
             ]
         },
     },
     Row {
-        name: "one group of 1,000, saturated",
-        runs: &["group --self --pin --sessions 1000 --duration 10s --baseline relay"],
-        read: |reports| {
-            vec![
-                line("deliveries a second", "", Some(reports[0].rates.delivered), Bound::None, None),
-                line(
-                    "CPU, of the relay's",
-                    "×",
-                    ratio(&reports[0], "relay", delivery),
-                    Bound::AtMost(1.3),
-                    at_most(1.1),
-                ),
-            ]
-        },
+        name: "one group of 1,000, saturated: one post at a time",
+        runs: &["group --self --pin --sessions 1000 --posters 1 --duration 10s --baseline relay"],
+        read: |reports| fan_out(&reports[0], Bound::AtMost(1.3), at_most(1.1)),
+    },
+    Row {
+        name: "the same, four posts at a time (no figure of the issue)",
+        runs: &["group --self --pin --sessions 1000 --duration 5s --baseline relay"],
+        read: |reports| fan_out(&reports[0], Bound::None, None),
     },
     Row {
         name: "one group of 10,000, 5 posts/s",
@@ -82,15 +76,10 @@ pub(super) const ROWS: [Row; 15] = [
         name: "200 groups of 25, 2,000 posts/s",
         runs: &["group --self --pin --sessions 5000 --groups 200 --rate 2000 --duration 15s --baseline relay"],
         read: |reports| {
+            let of_relay = ratio(&reports[0], "relay", delivery);
             vec![
                 line("p99", "ms", latency(&reports[0], "delivered", |l| l.p99_us), Bound::AtMost(5.0), at_most(2.0)),
-                line(
-                    "CPU, of the relay's",
-                    "×",
-                    ratio(&reports[0], "relay", delivery),
-                    Bound::AtMost(1.5),
-                    at_most(1.2),
-                ),
+                line(OF_RELAY, "×", of_relay, Bound::AtMost(1.5), at_most(1.2)),
             ]
         },
     },
@@ -187,7 +176,7 @@ pub(super) const ROWS: [Row; 15] = [
     Row {
         name: "files",
         runs: &[
-            "file --self --pin --sessions 2 --size 1GiB --duration 6s --baseline splice,copy",
+            "file --self --pin --sessions 2 --size 1GiB --duration 10s --turns 5 --baseline splice,copy",
             "file --self --sessions 128 --size 128MiB --duration 3s",
         ],
         read: |reports| {
@@ -223,20 +212,24 @@ pub(super) const ROWS: [Row; 15] = [
     },
     Row {
         name: "growth with sessions",
+        // In turns, since a machine's speed may change from one minute to the next.
         runs: &[
-            "private --self --pin --sessions 1000 --rate 10000 --duration 10s",
-            "private --self --pin --sessions MOST --rate 10000 --duration 10s",
+            "private --self --pin --sessions 1000 --rate 10000 --duration 5s",
+            "private --self --pin --sessions MOST --rate 10000 --duration 5s",
+            "private --self --pin --sessions MOST --rate 10000 --duration 5s",
+            "private --self --pin --sessions 1000 --rate 10000 --duration 5s",
         ],
         read: |reports| {
-            let growth = cpu(&reports[0]).zip(cpu(&reports[1])).filter(|(few, _)| *few > 0.0);
-            let growth = growth.map(|(few, many)| many / few);
             let many = format!("CPU a message, of {} to 1,000", number(reports[1].plan.sessions as f64));
+            let all = [cpu_of_all([&reports[1], &reports[2]]), cpu_of_all([&reports[0], &reports[3]])];
+            let growth = all[0].zip(all[1]).map(|(many, few)| many / few);
             vec![line(many, "×", growth, Bound::AtMost(1.2), None)]
         },
     },
 ];
 
 const AT_MOST_2: Bound = Bound::AtMost(2.0);
+const OF_RELAY: &str = "CPU, of the relay's";
 
 fn at_most(bound: f64) -> Option<Bound> {
     Some(Bound::AtMost(bound))
@@ -250,6 +243,15 @@ pub(in crate::loadtest) fn line(
     aim: Option<Bound>,
 ) -> Line {
     Line { what: what.into(), unit, value, must, aim }
+}
+
+/// What posts to one group cost.
+fn fan_out(report: &Report, must: Bound, aim: Option<Bound>) -> Vec<Line> {
+    vec![
+        line("deliveries a second", "", Some(report.rates.delivered), Bound::None, None),
+        line("CPU a delivery", "µs", report.cpu.server.as_ref().map(delivery), Bound::None, None),
+        line(OF_RELAY, "×", ratio(report, "relay", delivery), must, aim),
+    ]
 }
 
 fn rate(report: &Report) -> Option<f64> {
@@ -266,6 +268,16 @@ fn delivery(usage: &Usage) -> f64 {
 
 fn cpu(report: &Report) -> Option<f64> {
     report.cpu.server.as_ref().map(message)
+}
+
+/// Microseconds a message over some runs together.
+fn cpu_of_all(reports: [&Report; 2]) -> Option<f64> {
+    let sums = reports.iter().filter_map(|report| {
+        let cpu = report.cpu.server.as_ref()?;
+        Some((cpu.user_s + cpu.system_s, report.rates.acknowledged * report.phases.run_s))
+    });
+    let (cpu_s, messages) = sums.fold((0.0, 0.0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
+    (cpu_s > 0.0 && messages > 0.0).then(|| cpu_s * 1e6 / messages)
 }
 
 fn ratio(report: &Report, relay: &str, of: fn(&Usage) -> f64) -> Option<f64> {
@@ -331,7 +343,7 @@ fn transfer_kib(report: &Report) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LoginCost, Report, file_ratio, slope, sloped, transfer_kib};
+    use super::{LoginCost, Report, cpu_of_all, file_ratio, slope, sloped, transfer_kib};
     use crate::loadtest::report::{Baseline, Usage};
 
     #[test]
@@ -357,6 +369,19 @@ mod tests {
         report.cpu.server_hashing_s = 0.2;
         let cost = LoginCost::of(&report).unwrap();
         assert!((cost.all - 0.08).abs() < 1e-9 && (cost.hashing - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn runs_are_weighed_by_what_was_done_in_them() {
+        let run = |run_s, acknowledged, user_s| {
+            let mut report = Report::default();
+            (report.phases.run_s, report.rates.acknowledged) = (run_s, acknowledged);
+            report.cpu.server = Some(Usage { user_s, system_s: 0.5, ..Usage::default() });
+            report
+        };
+        // 1,000 messages in a second, then 9,000 in three, for 2 s of CPU together.
+        assert_eq!(cpu_of_all([&run(1.0, 1000.0, 0.25), &run(3.0, 3000.0, 0.75)]), Some(200.0));
+        assert_eq!(cpu_of_all([&Report::default(), &Report::default()]), None);
     }
 
     #[test]

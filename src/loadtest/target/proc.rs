@@ -100,6 +100,28 @@ impl Sample {
         }
     }
 
+    /// What was taken from one sample to a later one is added.
+    pub fn add(&mut self, from: &Self, to: &Self) {
+        self.user_us += to.user_us.saturating_sub(from.user_us);
+        self.system_us += to.system_us.saturating_sub(from.system_us);
+        self.hashing_ns += to.hashing_ns.saturating_sub(from.hashing_ns);
+        for (id, ran) in &to.threads {
+            *self.threads.entry(*id).or_default() += ran.saturating_sub(from.threads.get(id).copied().unwrap_or(0));
+        }
+    }
+
+    /// Without what [`Self::add`] has gathered in another.
+    #[must_use]
+    pub fn without(mut self, other: &Self) -> Self {
+        self.user_us = self.user_us.saturating_sub(other.user_us);
+        self.system_us = self.system_us.saturating_sub(other.system_us);
+        self.hashing_ns = self.hashing_ns.saturating_sub(other.hashing_ns);
+        for (id, ran) in &mut self.threads {
+            *ran = ran.saturating_sub(other.threads.get(id).copied().unwrap_or(0));
+        }
+        self
+    }
+
     /// Microseconds of CPU together.
     #[must_use]
     pub fn cpu_us(&self) -> u64 {
@@ -162,6 +184,12 @@ mod tests {
         assert_eq!((usage.us_per_message, usage.us_per_delivery), (2000.0, 500.0));
         assert!((usage.busiest_thread - 0.9).abs() < 1e-9);
         assert_eq!(after.since(&before, 0.0, 0, 0).us_per_message, 0.0);
+        // What was taken while others had their turns counts for nobody.
+        let mut away = Sample::default();
+        away.add(&before, &after);
+        away.add(&before, &before);
+        assert_eq!((away.user_us, away.system_us, away.threads[&1]), (1_000_000, 1_000_000, 500_000_000));
+        assert_eq!(after.clone().without(&away).since(&before, 2.0, 1, 1).user_s, 0.0);
         assert_eq!(before.with((7, 9)).cpu_us(), 1_500_016);
     }
 }

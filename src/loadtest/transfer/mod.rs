@@ -54,7 +54,18 @@ pub enum Road {
     Relay(SocketAddr, u32),
 }
 
-/// All transfers of a run.
+/// What [`Transfers`] moved in all.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Bytes that receivers got.
+    pub bytes: u64,
+    /// Files that arrived whole.
+    pub files: u64,
+    /// What went wrong, and how often.
+    pub errors: BTreeMap<String, u64>,
+}
+
+/// All transfers of a run, or of one turn of it.
 pub struct Transfers {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -104,9 +115,9 @@ impl Transfers {
         self.shared.bytes.load(Ordering::Relaxed)
     }
 
-    /// Begins no further file, and waits for those that are on their way. Gives the number of whole files, and what went wrong.
+    /// Begins no further file, and waits for those that are on their way.
     #[must_use]
-    pub fn end(self) -> (u64, BTreeMap<String, u64>) {
+    pub fn end(self) -> Moved {
         self.shared.ended.store(true, Ordering::Relaxed);
         for thread in self.threads {
             if thread.join().is_err() {
@@ -114,7 +125,8 @@ impl Transfers {
             }
         }
         let errors = std::mem::take(&mut *self.shared.errors.lock().unwrap_or_else(PoisonError::into_inner));
-        (self.shared.files.load(Ordering::Relaxed), errors)
+        let [bytes, files] = [&self.shared.bytes, &self.shared.files].map(|count| count.load(Ordering::Relaxed));
+        Moved { bytes, files, errors }
     }
 }
 

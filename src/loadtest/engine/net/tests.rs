@@ -233,3 +233,25 @@ fn whoever_leaves_with_something_unread_says_nothing_and_resets() {
     // No word, and no orderly end.
     assert_eq!(server.read(&mut [0; 16]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
+
+#[test]
+fn the_clock_stands_still_in_time_that_is_skipped() {
+    let created = std::time::Instant::now();
+    let (_listener, address) = listen();
+    let mut net = net(address);
+    let mut notes = Notes::default();
+    let began = std::time::Instant::now();
+    net.world().at(20_000, 1);
+    noted(&mut net, &mut notes, 1);
+    // The alarm is set for this one, and must not be taken for set when the clock has gone back.
+    net.world().at(40_000, 2);
+    net.waker().wake().unwrap();
+    net.turn(&mut notes, u64::MAX).unwrap();
+    let skipped = began.elapsed();
+    net.skip(skipped);
+    net.turn(&mut notes, 1).unwrap();
+    let counted = created.elapsed() - skipped;
+    assert!(u128::from(net.world().now_us()) <= counted.as_micros());
+    assert_eq!(noted(&mut net, &mut notes, 1), ["timer 2"]);
+    assert!(created.elapsed() - skipped >= std::time::Duration::from_millis(40));
+}

@@ -1,4 +1,4 @@
-//! Scenarios in which people come and go: `presence`, `mixed`.
+//! Scenarios in which people come and go: `presence`, `mixed`; and those whose load may begin once more.
 
 use super::*;
 
@@ -101,4 +101,49 @@ fn a_day_does_late_what_was_due_while_somebody_was_away_by_no_choice_of_its_own(
     }
     assert!(late.len() > 50, "{}", late.len());
     assert!(late.iter().any(|stamp| stamp.due_us < 20_000));
+}
+
+#[test]
+fn a_load_that_ended_begins_once_more_where_bare_relays_are_compared_with() {
+    for (words, writers) in [("private --sessions 4", 2), ("group --sessions 4 --posters 1", 1)] {
+        let mut play = Play::ramped(words);
+        for _ in 0..3 {
+            let sent = play.begin();
+            assert_eq!(sent.len(), writers, "{words}");
+            play.stage.end(&mut play.world);
+            for (session, number, stamp) in sent {
+                assert_eq!(play.acknowledge(session, number), []);
+                let receivers = if writers == 1 { vec![1, 2, 3] } else { vec![session + 1] };
+                for receiver in receivers {
+                    assert_eq!(play.arrive(receiver, stamp), [], "after the end nothing new is sent");
+                }
+            }
+            assert!(play.stage.is_quiet());
+        }
+        play.stage.conclude(false);
+        let counts = play.stage.hall().ledger.counts();
+        assert_eq!((counts.acknowledged, counts.lost), (3 * writers as u64, 0));
+    }
+}
+
+#[test]
+fn a_schedule_that_begins_once_more_is_not_kept_twice() {
+    for (words, timers) in [("private --sessions 4 --rate 1000", 1), ("group --sessions 4 --rate 1000", 2)] {
+        let mut play = Play::ramped(words);
+        for round in 0..3 {
+            // The timer of the round before is still on its way.
+            play.world.now_us = round * 500;
+            play.stage.begin(&mut play.world);
+            play.stage.end(&mut play.world);
+        }
+        let armed = play.world.done().into_iter().filter(|did| matches!(did, Did::At(..))).count();
+        assert_eq!(armed, timers, "{words}");
+    }
+}
+
+#[test]
+fn so_many_of_each_group_post_as_are_asked_for() {
+    for (words, posters) in [("--sessions 8", 4), ("--sessions 8 --posters 1", 1), ("--sessions 8 --posters 20", 8)] {
+        assert_eq!(Play::ramped(&format!("group {words}")).begin().len(), posters, "{words}");
+    }
 }
