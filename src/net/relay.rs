@@ -5,7 +5,7 @@
 //! One transfer is one task: `meeting` waits until it is certain who the two sides are, `carrying` moves the
 //! bytes and closes in order. `arrivals` are those who connect and those who come through `doors`, over HTTP; `gate`
 //! says who of the former may be what; `intake` and `buffer` hold what was read
-//! ahead. Everything waits for a bounded time, and a transfer's memory is `buffer_bytes` and a few KiB.
+//! ahead; `lull` lets the thread pause while files move fast. Everything waits for a bounded time, and a transfer's memory is `buffer_bytes` and a few KiB.
 
 mod arrivals;
 mod buffer;
@@ -13,6 +13,7 @@ mod carrying;
 mod doors;
 mod gate;
 mod intake;
+mod lull;
 mod meeting;
 #[cfg(test)]
 pub(in crate::net) mod tests;
@@ -23,6 +24,7 @@ pub use doors::{Doors, How, Joined, Outcome, Refused};
 use actors::transfer::relay::{RelayEnd, RelayHold, RelayPlan, Relays, WhenEnded};
 use arrivals::{Arrival, Arrivals};
 use gate::Gate;
+use lull::Lull;
 use meeting::Meeting;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -45,6 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub struct TcpRelays {
     runtime: Handle,
     mover: Mover,
+    lull: Lull,
     doors: Doors,
     /// Dropped to stop the thread.
     stop: Option<oneshot::Sender<()>>,
@@ -58,14 +61,17 @@ impl TcpRelays {
     /// # Errors
     /// The system gives no thread or no event queue.
     pub fn start(mover: Mover) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let lull = Lull::default();
+        let pauses = lull.clone();
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_io().enable_time().on_thread_park(move || pauses.pass()).build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new().name("relay".to_owned()).spawn(move || {
             // Ends when `stop` is dropped; the runtime then drops all tasks, and each tells its end.
             let _ = runtime.block_on(stopped);
         })?;
-        Ok(Self { runtime: handle, mover, doors: Doors::default(), stop: Some(stop), thread: Some(thread) })
+        Ok(Self { runtime: handle, mover, lull, doors: Doors::default(), stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where sides come in over HTTP, for whoever serves it.
@@ -87,7 +93,7 @@ impl Relays for TcpRelays {
         let (told, outcome) = Told::new(when_ended);
         let arrivals = Arrivals::new(plan.ticket, listener, self.doors.hang(&plan, &outcome));
         let (hold, held) = oneshot::channel();
-        let job = Job { plan, mover: self.mover, arrivals, held, told };
+        let job = Job { plan, mover: self.mover, lull: self.lull.clone(), arrivals, held, told };
         self.runtime.spawn(job.run());
         Ok((port, Box::new(Hold(hold))))
     }
@@ -158,6 +164,7 @@ impl Drop for Told {
 struct Job {
     plan: RelayPlan,
     mover: Mover,
+    lull: Lull,
     arrivals: Arrivals,
     held: oneshot::Receiver<()>,
     /// Last, since fields are dropped in this order: the port is free before anybody hears of the end.
@@ -166,14 +173,14 @@ struct Job {
 
 impl Job {
     async fn run(self) {
-        let Self { plan, mover, arrivals, held, told } = self;
+        let Self { plan, mover, lull, arrivals, held, told } = self;
         let ticket = plan.ticket;
         // The listener and all that is opened for this transfer live in the inner future, and are gone with it.
         let end = Box::pin(async move {
             tokio::select! {
                 biased;
                 _ = held => RelayEnd::Broken,
-                end = relay(&plan, mover, arrivals) => end,
+                end = relay(&plan, mover, &lull, arrivals) => end,
             }
         })
         .await;
@@ -183,7 +190,7 @@ impl Job {
 }
 
 /// The whole life of a transfer, except that it may be cut short from outside.
-async fn relay(plan: &RelayPlan, mover: Mover, mut arrivals: Arrivals) -> RelayEnd {
+async fn relay(plan: &RelayPlan, mover: Mover, lull: &Lull, mut arrivals: Arrivals) -> RelayEnd {
     let gate = Gate::new(&plan.sender, &plan.receiver);
     let pair = match Meeting::new(plan, &gate, mover).meet(&mut arrivals).await {
         Ok(pair) => pair,
@@ -191,7 +198,7 @@ async fn relay(plan: &RelayPlan, mover: Mover, mut arrivals: Arrivals) -> RelayE
     };
     log::debug!("relay {}: both sides are here", plan.ticket);
     tokio::select! {
-        end = pair.carry(plan.timeout) => end,
+        end = pair.carry(plan.timeout, lull) => end,
         never = turn_away(&mut arrivals, plan.ticket) => match never {},
     }
 }

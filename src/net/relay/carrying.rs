@@ -3,6 +3,7 @@
 
 use super::buffer::Filled;
 use super::intake::{Intake, Took, discard, look};
+use super::lull::{Lull, Pace};
 use actors::transfer::relay::RelayEnd;
 use socket2::SockRef;
 use std::net::Shutdown;
@@ -19,8 +20,8 @@ pub(super) const CHATTER_BYTES: usize = 4096;
 /// How long both sides may take to close after the last byte; then they are closed.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Bytes after which a transfer lets others run, if its two sockets never make it wait.
-const TURN_BYTES: usize = 1 << 20;
+/// Bytes, read and written, after which a transfer lets others run, if its two sockets never make it wait: a millisecond or two.
+const TURN_BYTES: usize = 4 << 20;
 
 /// Two sides that are known, and what has been read so far.
 pub(super) struct Pair {
@@ -37,17 +38,19 @@ pub(super) struct Pair {
 
 impl Pair {
     /// Moves the bytes and closes both sides.
-    pub(super) async fn carry(mut self, timeout: Duration) -> RelayEnd {
-        match self.deliver(timeout).await {
+    pub(super) async fn carry(mut self, timeout: Duration, lull: &Lull) -> RelayEnd {
+        match self.deliver(timeout, lull).await {
             Ok(()) => self.close(timeout).await,
             Err(end) => end,
         }
     }
 
     /// Moves all bytes of the file.
-    async fn deliver(&mut self, timeout: Duration) -> Result<(), RelayEnd> {
+    async fn deliver(&mut self, timeout: Duration, lull: &Lull) -> Result<(), RelayEnd> {
         let mut last_moved = Instant::now();
-        let mut this_turn = 0;
+        let mut pace = Pace::new(last_moved);
+        // Bytes since the last wait, and since others were last let run.
+        let (mut since_wait, mut this_turn) = (0, 0);
         // One timer, set anew only when it rings: moving bytes costs no timer.
         let alarm = sleep(timeout);
         tokio::pin!(alarm);
@@ -57,8 +60,9 @@ impl Pair {
                 return Ok(());
             }
             if moved > 0 {
-                last_moved = Instant::now();
+                since_wait += moved;
                 this_turn += moved;
+                pace.moved(moved, Instant::now);
                 if this_turn >= TURN_BYTES {
                     this_turn = 0;
                     tokio::task::yield_now().await;
@@ -66,6 +70,13 @@ impl Pair {
                 continue;
             }
             this_turn = 0;
+            if since_wait > 0 {
+                since_wait = 0;
+                last_moved = Instant::now();
+                if pace.is_fast() {
+                    lull.ask();
+                }
+            }
             // Readiness is only a hint (an error shows in the next step), so the results are not looked at.
             tokio::select! {
                 _ = self.receiver.writable(), if !self.intake.is_empty() => {}
@@ -82,12 +93,16 @@ impl Pair {
         }
     }
 
-    /// One write and one read; how many bytes they moved.
+    /// One write, and one read if the receiver takes no more: so that what is read finds an empty pipe, and goes into it in few pieces. How many bytes
+    /// were moved.
     fn step(&mut self) -> Result<usize, RelayEnd> {
         let mut moved = self.intake.give(&self.receiver).map_err(|_| RelayEnd::Broken)?;
         if moved > 0 {
             // Nothing is ordered by it: whoever reads it late says less than was moved.
             self.moved.fetch_add(u64::try_from(moved).unwrap_or(0), Ordering::Relaxed);
+            if !self.intake.is_empty() {
+                return Ok(moved);
+            }
         }
         if !self.sender_done && !self.intake.is_full() {
             match self.intake.take(&self.sender) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::relay::arrivals::Arrivals;
+use crate::net::relay::lull::Lull;
 use crate::net::relay::{Doors, How, Outcome, Refused};
 use std::net::TcpListener as StdListener;
 use std::os::unix::net::UnixStream;
@@ -360,7 +361,8 @@ impl Still {
     /// Runs it to its end; returns that, and how long it took.
     async fn run(&mut self) -> (RelayEnd, Duration) {
         let started = tokio::time::Instant::now();
-        let end = crate::net::relay::relay(&self.plan, MOVERS[0], self.arrivals.take().unwrap()).await;
+        let end =
+            crate::net::relay::relay(&self.plan, MOVERS[0], &Lull::default(), self.arrivals.take().unwrap()).await;
         (end, started.elapsed())
     }
 }
