@@ -132,7 +132,7 @@ pub struct Loadtest {
     /// Run the same scenario against bare relays too, in the same run, and tell the ratios.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub baseline: Vec<Baseline>,
-    /// With --baseline: in how many turns the server has its time, the relays before, between and behind them [default: of 2.5 s each].
+    /// With --baseline: in how many turns the server has its time, the relays before, between and behind them [default: of half a second each, for files of 2.5 s].
     #[arg(long, value_name = "N", requires = "baseline", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub turns: Option<u32>,
     /// Write everything as JSON.
