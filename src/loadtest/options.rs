@@ -99,6 +99,9 @@ pub struct Loadtest {
     /// How long the load lasts: 30s, 5m, 1h.
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub duration: String,
+    /// Of private and group: how long the load lasts before it is measured, since a process that has just begun is slower.
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub warm: String,
     /// Over how long the logins are spread; 0s: as fast as they are answered.
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub ramp: String,

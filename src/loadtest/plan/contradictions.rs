@@ -45,6 +45,9 @@ impl Plan {
         let posts = self.scenario == Scenario::Group;
         check(self.posters.is_none() || posts, format!("--posters is for group, not for {scenario}"));
         check(self.posters != Some(0), "--posters must be at least 1".into());
+        let again = matches!(self.scenario, Scenario::Private | Scenario::Group);
+        check(self.warm.is_zero() || again, format!("--warm is for private and group, not for {scenario}"));
+        check(self.warm.is_zero() || self.chaos.is_none(), "--warm is not for --chaos".into());
         let silent = matches!(self.scenario, Scenario::Idle | Scenario::Login);
         check(!self.members || silent, format!("--members is for idle and login, not for {scenario}"));
         check(

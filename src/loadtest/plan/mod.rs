@@ -86,6 +86,8 @@ pub struct Plan {
     pub pace: Pace,
     /// Of the phase `run`.
     pub duration: Duration,
+    /// Load before it, which is proved and not measured.
+    pub warm: Duration,
     /// Over which logins are spread; zero: as fast as they are answered.
     pub ramp: Duration,
     /// Bytes of one text or one file.
@@ -137,6 +139,7 @@ impl Plan {
             })
         };
         let duration = keep(time("--duration", &options.duration));
+        let warm = keep(time("--warm", &options.warm));
         let ramp = keep(time("--ramp", &options.ramp));
         let chaos = options.chaos.as_deref().map(|what| keep(chaos(what)));
         let size = bytes("--size", &options.size).unwrap_or_else(|error| {
@@ -163,6 +166,7 @@ impl Plan {
             sessions: options.sessions.unwrap_or(if scenario == Scenario::File { FILE_SESSIONS } else { SESSIONS }),
             pace,
             duration,
+            warm,
             ramp,
             size,
             groups: options.groups,

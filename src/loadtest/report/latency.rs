@@ -46,12 +46,6 @@ impl Recorder {
         self.record_us(micros(took));
     }
 
-    /// Adds all that another recorded.
-    pub fn merge(&mut self, other: &Self) {
-        // All have the same bounds, so it does not fail.
-        let _ = self.histogram.add(&other.histogram);
-    }
-
     /// Forgets everything, for the next second. Memory stays.
     pub fn reset(&mut self) {
         self.histogram.reset();
@@ -165,19 +159,6 @@ mod tests {
         let found = recorder.latency();
         assert_eq!((found.count, found.min_us, found.max_us, found.p999_us), (2, 1.0, HIGH_US as f64, HIGH_US as f64));
         assert!(found.mean_us <= HIGH_US as f64);
-    }
-
-    #[test]
-    fn merged_is_as_if_one_had_recorded_all() {
-        let (mut all, mut odd, mut even) = (Recorder::new(), Recorder::new(), Recorder::new());
-        for us in (1..=9_999).map(|n: u64| n * n % 70_001) {
-            all.record_us(us);
-            if us % 2 == 1 { odd.record_us(us) } else { even.record_us(us) }
-        }
-        odd.merge(&even);
-        assert_eq!(odd.latency(), all.latency());
-        odd.reset();
-        assert_eq!(odd.latency(), Latency::default());
     }
 
     #[test]

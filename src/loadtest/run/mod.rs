@@ -165,6 +165,11 @@ fn in_turns(
     if !bare.is_empty() {
         report.notes.push(how);
     }
+    if !plan.warm.is_zero() {
+        report
+            .notes
+            .push(format!("what the first {:.1} s of load cost is not in the figures", plan.warm.as_secs_f64()));
+    }
     for (name, relay) in names.into_iter().zip(bare) {
         let (relay, _) = relay.report();
         report.notes.extend(baselines::notes(&name, &relay));

@@ -44,6 +44,8 @@ pub(super) struct Play<'a> {
     turns: usize,
     /// Time under load in them.
     loaded: Duration,
+    /// What happens is not measured yet.
+    warming: bool,
     pause: Option<Pause>,
     /// What this process took in others' turns.
     away: Sample,
@@ -78,6 +80,7 @@ impl<'a> Play<'a> {
             measured: Measured::default(),
             turns: 0,
             loaded: Duration::ZERO,
+            warming: false,
             pause: None,
             away: Sample::default(),
             phases: Phases::default(),
@@ -201,6 +204,7 @@ impl<'a> Play<'a> {
         if self.turns == 0 {
             self.measured.before = self.mark(Some(stage), engine.world().now_us(), target);
             self.ramp(engine, stage, target)?;
+            self.warm(engine, stage, target)?;
         }
         self.load(engine, stage, target, turn)?;
         self.turns += 1;
@@ -208,6 +212,19 @@ impl<'a> Play<'a> {
         if turn.last {
             self.screen.finish();
         }
+        Ok(())
+    }
+
+    /// Load that is proved and not measured.
+    fn warm(&mut self, engine: &mut dyn Engine, stage: &mut Stage, target: &mut Target) -> Result<(), Failure> {
+        if self.plan.warm.is_zero() {
+            return Ok(());
+        }
+        self.warming = true;
+        self.load(engine, stage, target, Turn { relay: None, length: self.plan.warm, last: false })?;
+        self.warming = false;
+        self.loaded = Duration::ZERO;
+        stage.hall_mut().figures.forget_times();
         Ok(())
     }
 
@@ -280,7 +297,7 @@ impl<'a> Play<'a> {
         }
         stage.begin(engine.world());
         self.transfers = self.files.as_ref().map(|road| Transfers::begin(road, self.plan.size));
-        let all_us = micros(self.plan.duration).max(1) as f64;
+        let all_us = micros(if self.warming { self.plan.warm } else { self.plan.duration }).max(1) as f64;
         let loaded_us = micros(self.loaded);
         let until_us = began_us + micros(turn.length).max(1);
         loop {
@@ -290,7 +307,8 @@ impl<'a> Play<'a> {
             }
             let latest_us = self.provoke(engine, stage, target, chaos.as_mut())?.min(until_us);
             self.look(engine, stage, latest_us)?;
-            self.second(engine, stage, target, Phase::Run, (loaded_us + now_us - began_us) as f64 / all_us)?;
+            let phase = if self.warming { Phase::Ramp } else { Phase::Run };
+            self.second(engine, stage, target, phase, (loaded_us + now_us - began_us) as f64 / all_us)?;
         }
         self.loaded += turn.length;
         stage.end(engine.world());

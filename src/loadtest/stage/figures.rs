@@ -84,20 +84,10 @@ impl Figures {
         matches!(self.phase, Phase::Run | Phase::Drain)
     }
 
-    /// Adds the times of another run.
-    pub fn merge(&mut self, other: &Self) {
-        let pairs = [
-            (&mut self.acknowledged, &other.acknowledged),
-            (&mut self.delivered, &other.delivered),
-            (&mut self.last_delivered, &other.last_delivered),
-            (&mut self.login, &other.login),
-            (&mut self.join, &other.join),
-            (&mut self.presence, &other.presence),
-            (&mut self.reconnect, &other.reconnect),
-            (&mut self.bystander, &other.bystander),
-        ];
-        for (mine, theirs) in pairs {
-            mine.merge(theirs);
+    /// Forgets the times of all that was sent so far.
+    pub fn forget_times(&mut self) {
+        for recorder in [&mut self.acknowledged, &mut self.delivered, &mut self.last_delivered, &mut self.bystander] {
+            recorder.reset();
         }
     }
 
@@ -142,24 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn every_distribution_is_merged() {
-        let mut other = Figures::default();
-        for recorder in [
-            &mut other.acknowledged,
-            &mut other.delivered,
-            &mut other.last_delivered,
-            &mut other.login,
-            &mut other.join,
-            &mut other.presence,
-            &mut other.reconnect,
-            &mut other.bystander,
-        ] {
+    fn times_of_messages_are_forgotten_and_logins_are_not() {
+        let mut figures = Figures::default();
+        for recorder in [&mut figures.delivered, &mut figures.bystander, &mut figures.login] {
             recorder.record_us(7);
         }
-        let mut figures = Figures::default();
-        figures.merge(&other);
-        figures.merge(&other);
-        let counts: Vec<u64> = figures.latencies().values().map(|latency| latency.count).collect();
-        assert_eq!(counts, [2; crate::loadtest::report::LATENCIES.len()]);
+        figures.forget_times();
+        assert_eq!(figures.latencies().keys().collect::<Vec<_>>(), ["login"]);
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 pub(super) const ROWS: [Row; 16] = [
     Row {
         name: "private, closed loop, 500 pairs",
-        runs: &["private --self --pin --sessions 1000 --duration 10s --baseline relay,durable"],
+        runs: &["private --self --pin --warm 1500ms --sessions 1000 --duration 10s --baseline relay,durable"],
         read: |reports| {
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::AtLeast(45_000.0), None),
@@ -21,7 +21,7 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: "the same, 16 outstanding",
-        runs: &["private --self --pin --sessions 1000 --outstanding 16 --duration 10s"],
+        runs: &["private --self --pin --warm 1500ms --sessions 1000 --outstanding 16 --duration 10s"],
         read: |reports| {
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::None, None),
@@ -31,7 +31,7 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: "the same in binary",
-        runs: &["private --self --pin --dialect binary --sessions 1000 --duration 10s --baseline relay"],
+        runs: &["private --self --pin --warm 1500ms --dialect binary --sessions 1000 --duration 10s --baseline relay"],
         read: |reports| {
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::AtLeast(45_000.0), None),
@@ -41,7 +41,7 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: "private, paced, 5,000 sessions, 10,000/s",
-        runs: &["private --self --pin --sessions 5000 --rate 10000 --duration 15s --baseline relay"],
+        runs: &["private --self --pin --warm 1500ms --sessions 5000 --rate 10000 --duration 15s --baseline relay"],
         read: |reports| {
             vec![
                 line("p50", "ms", latency(&reports[0], "delivered", |l| l.p50_us), Bound::AtMost(0.8), None),
@@ -52,17 +52,17 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: "one group of 1,000, saturated: one post at a time",
-        runs: &["group --self --pin --sessions 1000 --posters 1 --duration 10s --baseline relay"],
+        runs: &["group --self --pin --warm 1500ms --sessions 1000 --posters 1 --duration 10s --baseline relay"],
         read: |reports| fan_out(&reports[0], Bound::AtMost(1.3), at_most(1.1)),
     },
     Row {
         name: "the same, four posts at a time (no figure of the issue)",
-        runs: &["group --self --pin --sessions 1000 --duration 5s --baseline relay"],
+        runs: &["group --self --pin --warm 1500ms --sessions 1000 --duration 5s --baseline relay"],
         read: |reports| fan_out(&reports[0], Bound::None, None),
     },
     Row {
         name: "one group of 10,000, 5 posts/s",
-        runs: &["group --self --pin --sessions 10000 --rate 5 --duration 15s"],
+        runs: &["group --self --pin --warm 1500ms --sessions 10000 --rate 5 --duration 15s"],
         read: |reports| {
             let last = latency(&reports[0], "last_delivered", |l| l.p99_us);
             let beside = latency(&reports[0], "bystander", |l| l.p99_us);
@@ -74,7 +74,9 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: "200 groups of 25, 2,000 posts/s",
-        runs: &["group --self --pin --sessions 5000 --groups 200 --rate 2000 --duration 15s --baseline relay"],
+        runs: &[
+            "group --self --pin --warm 1500ms --sessions 5000 --groups 200 --rate 2000 --duration 15s --baseline relay",
+        ],
         read: |reports| {
             let of_relay = ratio(&reports[0], "relay", delivery);
             vec![
@@ -214,10 +216,10 @@ pub(super) const ROWS: [Row; 16] = [
         name: "growth with sessions",
         // In turns, since a machine's speed may change from one minute to the next.
         runs: &[
-            "private --self --pin --sessions 1000 --rate 10000 --duration 5s",
-            "private --self --pin --sessions MOST --rate 10000 --duration 5s",
-            "private --self --pin --sessions MOST --rate 10000 --duration 5s",
-            "private --self --pin --sessions 1000 --rate 10000 --duration 5s",
+            "private --self --pin --warm 1500ms --sessions 1000 --rate 10000 --duration 5s",
+            "private --self --pin --warm 1500ms --sessions MOST --rate 10000 --duration 5s",
+            "private --self --pin --warm 1500ms --sessions MOST --rate 10000 --duration 5s",
+            "private --self --pin --warm 1500ms --sessions 1000 --rate 10000 --duration 5s",
         ],
         read: |reports| {
             let many = format!("CPU a message, of {} to 1,000", number(reports[1].plan.sessions as f64));
