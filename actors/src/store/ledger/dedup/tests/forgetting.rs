@@ -77,6 +77,20 @@ fn a_counter_that_begins_anew_leaves_nothing_behind() {
     assert_eq!(world.rows(None), (vec![0, 1], (190..200).collect()));
 }
 
+/// A low number that comes again and again, without an installation, keeps nobody behind it from being forgotten.
+#[test]
+fn a_number_that_comes_again_and_again_holds_nobody_up() {
+    let mut world = forgetful(4, 1);
+    for highest in 1..200 {
+        for number in [0, highest] {
+            world.now += 200_000;
+            assert!(!world.sends(None, number, "x").unwrap().1);
+        }
+    }
+    // One looked before 384.
+    assert_eq!(world.rows(None), ([0].into_iter().chain(191..200).collect(), (382..398).step_by(2).collect()));
+}
+
 /// The highest numbers are forgotten, and after a restart lower ones are above all again.
 #[test]
 fn a_counter_that_began_anew_climbs_again() {
