@@ -229,6 +229,16 @@ impl Group {
         }));
     }
 
+    /// Begins the round that waits for company, if it has enough or somebody waits behind it.
+    fn wait_no_longer(&mut self, ctx: &mut Context<Self>) {
+        if self.fan.waits_until(Instant::now(), self.room.listeners().len()).is_none()
+            && let Some(timer) = self.waiting.take()
+        {
+            ctx.cancel_future(timer);
+            ctx.notify(Begin);
+        }
+    }
+
     fn rest_if_idle(&mut self, ctx: &mut Context<Self>) {
         if self.room.is_attended() || self.open > 0 || self.resting {
             return;
@@ -259,8 +269,9 @@ impl Handler<Forwarded> for Group {
     fn handle(&mut self, Forwarded(knock): Forwarded, ctx: &mut Context<Self>) {
         let parts = knock.parts();
         self.seen += 1;
-        if let Some(knock) = self.fan.hear(knock, parts) {
-            self.heed(knock);
+        match self.fan.hear(knock, parts) {
+            Some(knock) => self.heed(knock),
+            None => self.wait_no_longer(ctx),
         }
         self.rest_if_idle(ctx);
     }
@@ -343,16 +354,10 @@ impl Handler<PostCommitted> for Group {
                 self.room.posted(seq);
                 let begun = !self.fan.is_idle();
                 self.fan.push(Posted { what, mark, from: writer, at_ms, writer: origin, echo }, bytes);
-                let waits =
-                    |group: &Self| group.fan.waits_until(Instant::now(), group.room.listeners().len()).is_some();
-                if !begun {
+                if begun {
+                    self.wait_no_longer(ctx);
+                } else {
                     // What one commit has brought goes out together: the rest of it is in the mailbox, before this.
-                    ctx.notify(Begin);
-                } else if self.waiting.is_some()
-                    && !waits(self)
-                    && let Some(timer) = self.waiting.take()
-                {
-                    ctx.cancel_future(timer);
                     ctx.notify(Begin);
                 }
                 return;

@@ -51,8 +51,6 @@ pub(super) struct Play<'a> {
     away: Sample,
     phases: Phases,
     series: Vec<Tick>,
-    /// When the phase began, and how long it will take, where that is known.
-    phase_us: (u64, u64),
     next_tick_us: u64,
     last: Mark,
     last_failures: u64,
@@ -85,7 +83,6 @@ impl<'a> Play<'a> {
             away: Sample::default(),
             phases: Phases::default(),
             series: Vec::new(),
-            phase_us: (0, 0),
             next_tick_us: SECOND_US,
             last: Mark::default(),
             last_failures: 0,
@@ -198,9 +195,9 @@ impl<'a> Play<'a> {
         if let Some(pause) = self.pause.take() {
             engine.skip(pause.since.elapsed());
             self.away.add(&pause.generator, &generator());
-            // The clock is as old as the last look.
-            self.look(engine, stage, 0)?;
         }
+        // The clock is as old as the last look: others may have had their turns since, also before the first.
+        self.look(engine, stage, 0)?;
         if self.turns == 0 {
             self.measured.before = self.mark(Some(stage), engine.world().now_us(), target);
             self.ramp(engine, stage, target)?;
@@ -231,7 +228,6 @@ impl<'a> Play<'a> {
     fn ramp(&mut self, engine: &mut dyn Engine, stage: &mut Stage, target: &mut Target) -> Result<(), Failure> {
         let ramp_us = micros(self.plan.ramp);
         let began_us = engine.world().now_us();
-        self.phase_us = (began_us, ramp_us);
         stage.ramp(engine.world(), ramp_us);
         let mut progress = (0, began_us);
         while !stage.is_ramped() && !self.stop.is_asked() {

@@ -214,6 +214,8 @@ impl Scenario for Groups {
 
     fn end(&mut self, desk: &mut Desk<'_>) {
         self.schedule(desk);
+        let pacers = self.pacer.iter_mut().chain(self.bystanders.as_mut().map(|(_, pacer)| pacer));
+        pacers.for_each(|pacer| pacer.pause(desk.now_us()));
         self.ended = true;
     }
 

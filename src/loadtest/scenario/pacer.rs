@@ -11,6 +11,8 @@ pub(super) struct Pacer {
     began_us: u64,
     interval_us: f64,
     next: u64,
+    /// From the moment at which it was paused to the next one.
+    left_us: u64,
     order: Vec<u32>,
     dice: fastrand::Rng,
     /// A timer for the next one is on its way.
@@ -22,12 +24,18 @@ impl Pacer {
     pub(super) fn new(rate: f64, senders: u32, seed: u64) -> Self {
         let order = (0..senders.max(1)).collect();
         let dice = fastrand::Rng::with_seed(seed);
-        Self { began_us: 0, interval_us: 1e6 / rate, next: 0, order, dice, armed: false }
+        Self { began_us: 0, interval_us: 1e6 / rate, next: 0, left_us: 0, order, dice, armed: false }
     }
 
-    /// The schedule begins, or begins anew.
+    /// The schedule begins, or goes on after a pause, with as much time to the next one as was left then: or each turn would begin with one, and
+    /// a low rate be higher than asked for.
     pub(super) fn begin(&mut self, now_us: u64) {
-        (self.began_us, self.next) = (now_us, 0);
+        (self.began_us, self.next) = (now_us + std::mem::take(&mut self.left_us), 0);
+    }
+
+    /// The schedule stops, with nothing due.
+    pub(super) fn pause(&mut self, now_us: u64) {
+        self.left_us = self.due_us().saturating_sub(now_us);
     }
 
     /// When the next one is due.
@@ -124,6 +132,20 @@ mod tests {
         assert_eq!(pacer.alarm_us(), None);
         pacer.rang();
         assert_eq!((pacer.take(6_000), pacer.alarm_us()), (None, Some(6_500)));
+    }
+
+    #[test]
+    fn turns_make_a_low_rate_no_higher() {
+        let mut pacer = Pacer::new(5.0, 1, 1);
+        // Ten turns of half a second, with half a second of others' between them.
+        let sent = (0..10).map(|turn| {
+            let began = turn * 1_000_000;
+            pacer.begin(began);
+            let sent = std::iter::from_fn(|| pacer.take(began + 499_999)).count();
+            pacer.pause(began + 500_000);
+            sent
+        });
+        assert_eq!(sent.sum::<usize>(), 25);
     }
 
     #[test]

@@ -126,6 +126,9 @@ impl Scenario for Private {
     fn end(&mut self, desk: &mut Desk<'_>) {
         // What was due until now is sent, however late.
         self.schedule(desk);
+        if let Some(pacer) = &mut self.pacer {
+            pacer.pause(desk.now_us());
+        }
         self.ended = true;
     }
 

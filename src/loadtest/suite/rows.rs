@@ -8,13 +8,18 @@ use std::borrow::Cow;
 pub(super) const ROWS: [Row; 16] = [
     Row {
         name: "private, closed loop, 500 pairs",
-        runs: &["private --self --pin --warm 1500ms --sessions 1000 --duration 10s --baseline relay,durable"],
+        // What a server that has short turns puts off, it does in the others' turns, where it disturbs nobody: its CPU counts all the same,
+        // but rates and latencies are of few and long turns, or of none.
+        runs: &[
+            "private --self --pin --warm 1500ms --sessions 1000 --duration 10s --turns 2 --baseline relay",
+            "private --self --pin --warm 1500ms --sessions 1000 --duration 10s --baseline relay,durable",
+        ],
         read: |reports| {
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::AtLeast(45_000.0), None),
-                line("CPU a message", "µs", cpu(&reports[0]), Bound::None, None),
-                line(OF_RELAY, "×", ratio(&reports[0], "relay", message), AT_MOST_2, at_most(1.3)),
-                line("CPU, of the durable relay's", "×", ratio(&reports[0], "durable", message), Bound::None, None),
+                line("CPU a message", "µs", cpu(&reports[1]), Bound::None, None),
+                line(OF_RELAY, "×", ratio(&reports[1], "relay", message), AT_MOST_2, at_most(1.3)),
+                line("CPU, of the durable relay's", "×", ratio(&reports[1], "durable", message), Bound::None, None),
                 line("p99, of the relay's", "×", p99_ratio(&reports[0], "relay"), AT_MOST_2, at_most(1.3)),
             ]
         },
@@ -31,22 +36,28 @@ pub(super) const ROWS: [Row; 16] = [
     },
     Row {
         name: "the same in binary",
-        runs: &["private --self --pin --warm 1500ms --dialect binary --sessions 1000 --duration 10s --baseline relay"],
+        runs: &[
+            "private --self --pin --warm 1500ms --dialect binary --sessions 1000 --duration 10s",
+            "private --self --pin --warm 1500ms --dialect binary --sessions 1000 --duration 10s --baseline relay",
+        ],
         read: |reports| {
             vec![
                 line("messages a second", "", rate(&reports[0]), Bound::AtLeast(45_000.0), None),
-                line(OF_RELAY, "×", ratio(&reports[0], "relay", message), AT_MOST_2, at_most(1.3)),
+                line(OF_RELAY, "×", ratio(&reports[1], "relay", message), AT_MOST_2, at_most(1.3)),
             ]
         },
     },
     Row {
         name: "private, paced, 5,000 sessions, 10,000/s",
-        runs: &["private --self --pin --warm 1500ms --sessions 5000 --rate 10000 --duration 15s --baseline relay"],
+        runs: &[
+            "private --self --pin --warm 1500ms --sessions 5000 --rate 10000 --duration 10s",
+            "private --self --pin --warm 1500ms --sessions 5000 --rate 10000 --duration 10s --baseline relay",
+        ],
         read: |reports| {
             vec![
                 line("p50", "ms", latency(&reports[0], "delivered", |l| l.p50_us), Bound::AtMost(0.8), None),
                 line("p99", "ms", latency(&reports[0], "delivered", |l| l.p99_us), Bound::AtMost(2.5), at_most(1.2)),
-                line(OF_RELAY, "×", ratio(&reports[0], "relay", delivery), AT_MOST_2, None),
+                line(OF_RELAY, "×", ratio(&reports[1], "relay", delivery), AT_MOST_2, None),
             ]
         },
     },
@@ -75,10 +86,11 @@ pub(super) const ROWS: [Row; 16] = [
     Row {
         name: "200 groups of 25, 2,000 posts/s",
         runs: &[
-            "group --self --pin --warm 1500ms --sessions 5000 --groups 200 --rate 2000 --duration 15s --baseline relay",
+            "group --self --pin --warm 1500ms --sessions 5000 --groups 200 --rate 2000 --duration 10s",
+            "group --self --pin --warm 1500ms --sessions 5000 --groups 200 --rate 2000 --duration 10s --baseline relay",
         ],
         read: |reports| {
-            let of_relay = ratio(&reports[0], "relay", delivery);
+            let of_relay = ratio(&reports[1], "relay", delivery);
             vec![
                 line("p99", "ms", latency(&reports[0], "delivered", |l| l.p99_us), Bound::AtMost(5.0), at_most(2.0)),
                 line(OF_RELAY, "×", of_relay, Bound::AtMost(1.5), at_most(1.2)),

@@ -73,7 +73,7 @@ impl Pair {
             if since_wait > 0 {
                 since_wait = 0;
                 last_moved = Instant::now();
-                if pace.is_fast() {
+                if pace.is_fast(last_moved) {
                     lull.ask();
                 }
             }

@@ -76,9 +76,9 @@ impl Pace {
         }
     }
 
-    /// Whether its last [`BYTES`] that are complete took no longer than [`TIME`].
-    pub(super) fn is_fast(&self) -> bool {
-        self.fast
+    /// Whether its last [`BYTES`] that are complete took no longer than [`TIME`], and the next ones have not taken longer either.
+    pub(super) fn is_fast(&self, now: Instant) -> bool {
+        self.fast && now - self.since <= TIME
     }
 }
 
@@ -93,14 +93,16 @@ mod tests {
         let began = Instant::now();
         let mut pace = Pace::new(began);
         pace.moved(BYTES - 1, || panic!("the clock is looked at once for each mebibyte"));
-        assert!(!pace.is_fast());
+        assert!(!pace.is_fast(began));
         pace.moved(1, || began + TIME);
-        assert!(pace.is_fast());
-        // As soon as one is slow, it is not.
+        assert!(pace.is_fast(began + TIME));
+        // As soon as one is slow, it is not, complete or not.
         pace.moved(BYTES - 1, || panic!("as above"));
-        assert!(pace.is_fast());
-        pace.moved(4096, || began + 2 * TIME + Duration::from_micros(1));
-        assert!(!pace.is_fast());
+        assert!(pace.is_fast(began + 2 * TIME));
+        let late = began + 2 * TIME + Duration::from_micros(1);
+        assert!(!pace.is_fast(late));
+        pace.moved(4096, || late);
+        assert!(!pace.is_fast(late));
     }
 
     #[test]

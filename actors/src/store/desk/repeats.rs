@@ -109,14 +109,14 @@ impl Desk {
             None => None,
         };
         let highest = top.map(|(number, _)| number);
-        let above = highest.map_or(0, |highest| highest.saturating_add(1));
         let next = top.map_or(0, |(_, sent)| sent.nth + 1).max(last.map_or(0, |(nth, _)| nth + 1));
         let (climbing, ordered) = match (top, last) {
             (_, Some((nth, NthRow { number, since: Since::Ends(ends) }))) => ends.first(number, nth),
-            (_, Some((_, NthRow { since: Since::Live(live), .. }))) => (above, Some(next.saturating_sub(live))),
+            // That is of an older program, which may have come after a newer one: so rows of any number may have climbed.
+            (_, Some((_, NthRow { since: Since::Live(live), .. }))) => (0, Some(next.saturating_sub(live))),
             // Once, for a row of before that was written down. From its beginning, where what was forgotten lies, too: with
             // thousands of those it takes milliseconds.
-            (_, Some(_)) => (above, self.outermost(&key(Remembered::Nth(0)), Way::Up)?.map(|(first, _)| first)),
+            (_, Some(_)) => (0, self.outermost(&key(Remembered::Nth(0)), Way::Up)?.map(|(first, _)| first)),
             (Some((number, SentRow { nth, ends: Some(ends), .. })), None) => ends.first(number, nth),
             // Only where damage has taken the row that said its order.
             (Some(_), None) => (0, Some(0)),

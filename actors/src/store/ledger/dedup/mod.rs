@@ -57,6 +57,16 @@ impl Ledger {
         now_ms: u64,
     ) -> Result<Past, Refusal> {
         let Some(stamp) = stamp else { return Ok(Past::New(None)) };
+        if let Some(outcome) = self.repeated(from, &stamp, now_ms)? {
+            return Ok(Past::Repeated(outcome));
+        }
+        let row = self.desk.repeats(from, stamp.instance)?;
+        let (forget, row) = self.forgettable(from, stamp.instance, row, now_ms)?;
+        Ok(Past::New(Some(Remember { from, to, stamp, at_ms: now_ms, row, forget })))
+    }
+
+    /// The answer that a message has if it has come before.
+    fn repeated(&mut self, from: UserId, stamp: &Stamp, now_ms: u64) -> Result<Option<Outcome>, Refusal> {
         let row = self.desk.repeats(from, stamp.instance)?;
         // Clients count upwards: most numbers are above all that came before, and need not be looked for.
         let may_be_there = row.highest.is_none_or(|highest| stamp.number <= highest);
@@ -73,11 +83,10 @@ impl Ledger {
                 }
             };
             if repeated {
-                return Ok(Past::Repeated(Outcome::Repeated { seq: Seq(seen.seq), at_ms: seen.at_ms }));
+                return Ok(Some(Outcome::Repeated { seq: Seq(seen.seq), at_ms: seen.at_ms }));
             }
         }
-        let (forget, row) = self.forgettable(from, stamp.instance, row, now_ms)?;
-        Ok(Past::New(Some(Remember { from, to, stamp, at_ms: now_ms, row, forget })))
+        Ok(None)
     }
 
     /// Remembers a message that was just staged, and forgets a few old ones. Writes only.
@@ -105,9 +114,9 @@ impl Ledger {
         otherwise: Refusal,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
-        match self.look_back(from, Destination::Group(group), Some(*stamp), now_ms)? {
-            Past::Repeated(outcome) => Ok(outcome),
-            Past::New(_) => {
+        match self.repeated(from, stamp, now_ms)? {
+            Some(outcome) => Ok(outcome),
+            None => {
                 self.living_group(group)?;
                 Err(otherwise)
             }
