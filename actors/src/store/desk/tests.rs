@@ -145,10 +145,11 @@ fn an_installation_of_before_is_found_again() {
                 None => put(Remembered::Nth(nth.into()), &[1, number]),
             }
         }
-        assert_eq!(ends(&mut desk, A, ONE), (6, Some(40), 41, Some(first)));
+        // Whatever its number, one may have climbed that a newer program remembered before.
+        assert_eq!(ends(&mut desk, A, ONE), (6, Some(40), 0, Some(first)));
         remember(&mut desk, A, ONE, 50);
         commit(&mut desk);
-        assert_eq!(ends(&mut Desk::new(rocks), A, ONE), (7, Some(50), 41, Some(first)));
+        assert_eq!(ends(&mut Desk::new(rocks), A, ONE), (7, Some(50), 0, Some(first)));
     }
 }
 
