@@ -57,17 +57,16 @@ impl Ledger {
         now_ms: u64,
     ) -> Result<Past, Refusal> {
         let Some(stamp) = stamp else { return Ok(Past::New(None)) };
-        if let Some(outcome) = self.repeated(from, &stamp, now_ms)? {
+        let row = self.desk.repeats(from, stamp.instance)?;
+        if let Some(outcome) = self.repeated(from, &row, &stamp, now_ms)? {
             return Ok(Past::Repeated(outcome));
         }
-        let row = self.desk.repeats(from, stamp.instance)?;
         let (forget, row) = self.forgettable(from, stamp.instance, row, now_ms)?;
         Ok(Past::New(Some(Remember { from, to, stamp, at_ms: now_ms, row, forget })))
     }
 
     /// The answer that a message has if it has come before.
-    fn repeated(&mut self, from: UserId, stamp: &Stamp, now_ms: u64) -> Result<Option<Outcome>, Refusal> {
-        let row = self.desk.repeats(from, stamp.instance)?;
+    fn repeated(&self, from: UserId, row: &Repeats, stamp: &Stamp, now_ms: u64) -> Result<Option<Outcome>, Refusal> {
         // Clients count upwards: most numbers are above all that came before, and need not be looked for.
         let may_be_there = row.highest.is_none_or(|highest| stamp.number <= highest);
         let seen = if may_be_there { self.sent(from, stamp.instance, stamp.number)? } else { None };
@@ -114,7 +113,8 @@ impl Ledger {
         otherwise: Refusal,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
-        match self.repeated(from, stamp, now_ms)? {
+        let row = self.desk.repeats(from, stamp.instance)?;
+        match self.repeated(from, &row, stamp, now_ms)? {
             Some(outcome) => Ok(outcome),
             None => {
                 self.living_group(group)?;
