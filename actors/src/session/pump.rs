@@ -268,10 +268,11 @@ impl Session {
         if self.link.can_probe() {
             return;
         }
+        let flush = self.receipt_flush();
         if let Some(member) = &mut self.member {
             let Member { receiving, .. } = &mut **member;
             if let Some(receipts) = receiving.told() {
-                receipts.heard(self.clock.now, || acknowledged(&*self.link, &self.outbox));
+                receipts.heard(self.clock.now, flush, || acknowledged(&*self.link, &self.outbox));
             }
         }
     }

@@ -45,8 +45,11 @@ struct Inner {
     checked: Option<Instant>,
 }
 
-/// How often the system is asked what TCP has acknowledged, at the most.
-const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// How often the system is asked what TCP has acknowledged, at the most: a few times for each time that what came of it is stored.
+fn check_every(flush: Duration) -> Duration {
+    (flush / 4).clamp(Duration::from_millis(50), Duration::from_secs(1))
+}
+
 /// How much time one batch covers.
 const SPAN: Duration = Duration::from_secs(5);
 /// How many batches there are at the most; beyond it the two oldest become one.
@@ -73,17 +76,18 @@ impl Receipts {
         }
     }
 
-    /// The client said something. `acknowledged` tells how many bytes of the stream TCP has acknowledged.
-    pub fn heard(&mut self, now: Instant, acknowledged: impl FnOnce() -> u64) {
+    /// The client said something. `flush` is how often marks are stored, `acknowledged` tells how many bytes of the stream TCP
+    /// has acknowledged.
+    pub fn heard(&mut self, now: Instant, flush: Duration, acknowledged: impl FnOnce() -> u64) {
         let Some(inner) = &mut self.inner else { return };
         inner.confirm_while(|batch| batch.acknowledged);
-        inner.check(now, acknowledged);
+        inner.check(now, flush, acknowledged);
     }
 
     /// Time has passed; `patience` is what counts without a word. The same check as in [`Self::heard`].
-    pub fn tick(&mut self, now: Instant, patience: Duration, acknowledged: impl FnOnce() -> u64) {
+    pub fn tick(&mut self, now: Instant, flush: Duration, patience: Duration, acknowledged: impl FnOnce() -> u64) {
         let Some(inner) = &mut self.inner else { return };
-        inner.check(now, acknowledged);
+        inner.check(now, flush, acknowledged);
         inner.confirm_while(|batch| batch.acknowledged && now >= batch.last + patience);
     }
 
@@ -125,7 +129,7 @@ impl Receipts {
         match inner.batches.front() {
             _ if !inner.confirmed.is_empty() => Some(last + flush),
             Some(oldest) if oldest.acknowledged => Some(oldest.last + patience),
-            _ => Some(last.max(inner.checked.unwrap_or(last)) + flush.max(CHECK_EVERY)),
+            _ => Some(last.max(inner.checked.unwrap_or(last)) + flush.max(check_every(flush))),
         }
     }
 
@@ -143,9 +147,9 @@ impl Receipts {
 }
 
 impl Inner {
-    fn check(&mut self, now: Instant, acknowledged: impl FnOnce() -> u64) {
+    fn check(&mut self, now: Instant, flush: Duration, acknowledged: impl FnOnce() -> u64) {
         let open = self.batches.back().is_some_and(|batch| !batch.acknowledged);
-        if open && self.checked.is_none_or(|at| now >= at + CHECK_EVERY) {
+        if open && self.checked.is_none_or(|at| now >= at + check_every(flush)) {
             self.checked = Some(now);
             let acknowledged = acknowledged();
             for batch in &mut self.batches {
@@ -218,17 +222,38 @@ mod tests {
     }
 
     const PATIENCE: Duration = Duration::from_secs(60);
-    const LATER: Duration = Duration::from_millis(60);
+    const FLUSH: Duration = Duration::from_secs(2);
+    const LATER: Duration = Duration::from_millis(500);
 
     #[test]
     fn a_word_after_the_acknowledgement_confirms() {
         let (mut receipts, now) = (Receipts::default(), Instant::now());
         packed(&mut receipts, inbox(1), 100, now);
-        receipts.heard(now, || 100);
+        receipts.heard(now, FLUSH, || 100);
         assert!(receipts.take_confirmed().is_empty(), "these bytes may have been sent before ours arrived");
-        receipts.heard(now + LATER, || 100);
+        receipts.heard(now + LATER, FLUSH, || 100);
         assert_eq!(receipts.take_confirmed(), [inbox(1)]);
         assert!(receipts.is_empty());
+    }
+
+    #[test]
+    fn the_system_is_asked_a_few_times_for_each_time_that_marks_are_stored() {
+        let (mut receipts, now) = (Receipts::default(), Instant::now());
+        let mut asked = 0;
+        for n in 0..100 {
+            // At 5 ms and later, each 100 ms.
+            packed(&mut receipts, inbox(n), n, now);
+            let now = now + Duration::from_millis(5 + 100 * n);
+            receipts.heard(now, FLUSH, || {
+                asked += 1;
+                0
+            });
+        }
+        assert_eq!(asked, 20);
+        assert_eq!(
+            [1, 100, 1_000, 60_000].map(Duration::from_millis).map(check_every),
+            [50, 50, 250, 1_000].map(Duration::from_millis)
+        );
     }
 
     #[test]
@@ -236,9 +261,9 @@ mod tests {
         let (mut receipts, now) = (Receipts::default(), Instant::now());
         packed(&mut receipts, inbox(1), 100, now);
         for n in 0..10 {
-            receipts.heard(now + LATER * n, || 99);
+            receipts.heard(now + LATER * n, FLUSH, || 99);
         }
-        receipts.tick(now + PATIENCE * 10, PATIENCE, || 99);
+        receipts.tick(now + PATIENCE * 10, FLUSH, PATIENCE, || 99);
         receipts.ended(99);
         assert!(receipts.take_confirmed().is_empty());
     }
@@ -247,9 +272,9 @@ mod tests {
     fn time_confirms_a_silent_client() {
         let (mut receipts, now) = (Receipts::default(), Instant::now());
         packed(&mut receipts, inbox(1), 100, now);
-        receipts.tick(now + LATER, PATIENCE, || 100);
+        receipts.tick(now + LATER, FLUSH, PATIENCE, || 100);
         assert!(receipts.take_confirmed().is_empty());
-        receipts.tick(now + PATIENCE, PATIENCE, || 100);
+        receipts.tick(now + PATIENCE, FLUSH, PATIENCE, || 100);
         assert_eq!(receipts.take_confirmed(), [inbox(1)]);
     }
 
@@ -257,13 +282,13 @@ mod tests {
     fn what_came_later_waits_for_a_later_word() {
         let (mut receipts, now) = (Receipts::default(), Instant::now());
         packed(&mut receipts, inbox(1), 100, now);
-        receipts.heard(now, || 100);
+        receipts.heard(now, FLUSH, || 100);
         packed(&mut receipts, inbox(2), 200, now);
         packed(&mut receipts, Mark::Group(GroupId(1), Seq(9)), 300, now);
-        receipts.heard(now + LATER, || 300);
+        receipts.heard(now + LATER, FLUSH, || 300);
         assert_eq!(receipts.take_confirmed(), [inbox(1)]);
-        receipts.heard(now + LATER * 2, || 300);
-        receipts.heard(now + LATER * 3, || 300);
+        receipts.heard(now + LATER * 2, FLUSH, || 300);
+        receipts.heard(now + LATER * 3, FLUSH, || 300);
         assert_eq!(receipts.take_confirmed(), [inbox(2), Mark::Group(GroupId(1), Seq(9))]);
     }
 
@@ -271,7 +296,7 @@ mod tests {
     fn an_orderly_end_confirms_what_was_acknowledged() {
         let (mut receipts, now) = (Receipts::default(), Instant::now());
         packed(&mut receipts, inbox(1), 100, now);
-        receipts.heard(now, || 100);
+        receipts.heard(now, FLUSH, || 100);
         packed(&mut receipts, inbox(2), 200, now);
         receipts.ended(150);
         assert_eq!(receipts.take_confirmed(), [inbox(1)]);
@@ -306,7 +331,7 @@ mod tests {
         for n in 1..=200 {
             let now = now + second * u32::try_from(n).unwrap();
             packed(&mut receipts, inbox(n), n, now);
-            receipts.tick(now, PATIENCE, || n);
+            receipts.tick(now, FLUSH, PATIENCE, || n);
         }
         let [Mark::Inbox(seq)] = receipts.take_confirmed()[..] else { panic!("one place") };
         assert!((130..=140).contains(&seq.0), "{seq}: what is older than the patience");

@@ -116,12 +116,13 @@ impl Session {
     fn check_receipts(&mut self) {
         let now = self.clock.now;
         self.clock.receipts_at = now;
-        let patience = Duration::from_secs(self.house.settings.session.receipt_timeout_s);
+        let (flush, patience) =
+            (self.receipt_flush(), Duration::from_secs(self.house.settings.session.receipt_timeout_s));
         if let Some(mut member) = self.member.take() {
             if let Some(receipts) = member.receiving.told()
                 && !self.link.can_probe()
             {
-                receipts.tick(now, patience, || self.acknowledged());
+                receipts.tick(now, flush, patience, || self.acknowledged());
             }
             self.store_received(member.me.id, member.receiving.take_confirmed());
             self.member = Some(member);
@@ -194,10 +195,14 @@ impl Session {
         Some(self.answers.oldest()? + Duration::from_secs(self.house.settings.session.answer_timeout_s))
     }
 
+    /// How often what was received is stored, at the most.
+    pub(super) fn receipt_flush(&self) -> Duration {
+        Duration::from_millis(self.house.settings.session.receipt_flush_ms)
+    }
+
     fn receipts_due(&self) -> Option<Instant> {
-        let session = &self.house.settings.session;
-        let flush = Duration::from_millis(session.receipt_flush_ms);
-        let patience = Duration::from_secs(session.receipt_timeout_s);
+        let flush = self.receipt_flush();
+        let patience = Duration::from_secs(self.house.settings.session.receipt_timeout_s);
         let receipts = match &self.member.as_ref()?.receiving {
             Receiving::Told(receipts) => receipts,
             Receiving::Acknowledged(window) => {

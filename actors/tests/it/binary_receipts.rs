@@ -178,7 +178,7 @@ fn a_receipt_for_what_was_never_sent_here_is_an_error() {
         b.say(&received(&[1]));
         b.say(&received(&[1]));
         assert_eq!(b.rest().await, Vec::<String>::new(), "twice is once");
-        seconds(2).await;
+        seconds(6).await; // until it is stored
         let other = phone(&world, 10_001, None).await;
         assert!(other.ask(&received(&[1])).await.contains("NO_SUCH_RECEIPT"), "that was another connection");
         assert!(world.connect_messages("binary").ask(&received(&[1])).await.contains("NOT_LOGGED_IN"));

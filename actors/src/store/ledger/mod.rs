@@ -100,6 +100,7 @@ pub struct Ledger {
     unsynced: bool,
     /// As found when the first operation of this batch came.
     room: Option<Room>,
+    /// Failures in the background with which the database has taken a write since.
     seen_errors: u64,
     /// The buffers were flushed since the room became little.
     flushed: bool,
@@ -357,10 +358,7 @@ impl Ledger {
         let mut options = WriteOptions::default();
         options.set_sync(sync);
         match self.rocks.db().write_opt(batch, &options) {
-            Ok(()) => {
-                self.seen_errors = self.rocks.background_errors();
-                true
-            }
+            Ok(()) => true,
             Err(error) => {
                 let detail = error.into_string();
                 self.seen_errors = u64::MAX; // ask again before the next batch
@@ -378,8 +376,14 @@ impl Ledger {
     /// on; a seal finds out without risking anybody's message.
     fn look_for_room(&mut self) -> Room {
         let room = self.guard.room(|| self.rocks.unflushed_bytes());
-        if room == Room::Plenty && self.seen_errors != self.rocks.background_errors() && !self.seal() {
-            return Room::None;
+        if room == Room::Plenty {
+            let errors = self.rocks.background_errors();
+            if self.seen_errors != errors {
+                if !self.seal() {
+                    return Room::None;
+                }
+                self.seen_errors = errors;
+            }
         }
         // What is in memory is on the disk too, as logs. Once it is in tables the logs go, which may be room enough.
         // The guard has kept room for those tables.
