@@ -83,6 +83,9 @@ pub fn warnings(a: &Report, b: &Report) -> Vec<String> {
     differ("the duration", figures::seconds(p.duration_s), figures::seconds(q.duration_s));
     differ("the size of a text", bytes(p.size as f64), bytes(q.size as f64));
     differ("the groups", format!("{} of {}", p.groups, p.members), format!("{} of {}", q.groups, q.members));
+    differ("how many post in each group", count(p.posters), count(q.posters));
+    differ("the load before what is measured", figures::seconds(p.warm_s), figures::seconds(q.warm_s));
+    differ("the number of turns beside bare relays", count(p.turns), count(q.turns));
     differ("the seed", p.seed.to_string(), q.seed.to_string());
     let machine = |r: &Report| format!("{} processors, {}", r.machine.processors, r.machine.system);
     differ("the machine", machine(a), machine(b));
@@ -282,6 +285,7 @@ mod tests {
         assert_eq!(warnings(&a, &a), Vec::<String>::new());
         let mut b = samples::chaos();
         b.program = "hongyan 0.2.0".into();
+        (b.plan.posters, b.plan.warm_s, b.plan.turns) = (1, 1.5, 2);
         b.machine.processors = 8;
         b.phases.run_s = 3.0;
         b.cpu.limit = "generator".into();
@@ -292,6 +296,9 @@ mod tests {
             "spoken",
             "rate",
             "outstanding",
+            "post in each group differs: A 0, B 1",
+            "measured differs: A 0.0 s, B 1.5 s",
+            "relays differs: A 60, B 2",
             "8 processors",
             "killed 2 times",
             "3.0 s only",

@@ -109,6 +109,15 @@ pub struct Plan {
     pub members: u64,
     /// The seed of all choices.
     pub seed: u64,
+    /// Members of each group that post; 0: as the scenario has it, or an older program said nothing of it.
+    #[serde(default)]
+    pub posters: u64,
+    /// Seconds of load before `run` that are proved and not measured.
+    #[serde(default)]
+    pub warm_s: f64,
+    /// In how many turns the server had its time, beside bare relays; 0: there were none.
+    #[serde(default)]
+    pub turns: u64,
 }
 
 impl Plan {

@@ -99,6 +99,9 @@ pub(super) fn private() -> Report {
             groups: 0,
             members: 0,
             seed: 1,
+            posters: 0,
+            warm_s: 0.0,
+            turns: 60,
         },
         machine: Machine { processors: 2, system: "Linux 6.1.0".into(), memory_kib: 25_165_824 },
         phases: Phases { prepare_s: 0.4, ramp_s: 2.0, run_s: 30.0, drain_s: 0.1 },
@@ -143,7 +146,7 @@ pub(super) fn private() -> Report {
 pub(super) fn chaos() -> Report {
     let mut report = private();
     report.plan.scenario = "mixed".into();
-    report.plan.outstanding = 0;
+    (report.plan.outstanding, report.plan.turns) = (0, 0);
     report.plan.rate = 2000.0;
     report.plan.voices = vec!["plain+tcp".into(), "binary+ws+tls".into()];
     report.baselines.clear();

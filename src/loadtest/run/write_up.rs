@@ -1,6 +1,7 @@
 //! From what was measured to the report. Owns: differences, rates, and which side was the limit. Never: measures or prints.
 
 use super::mark::Measured;
+use super::turns;
 use crate::loadtest::ledger::Lost;
 use crate::loadtest::options::Scenario;
 use crate::loadtest::plan::{Against, Pace, Plan};
@@ -44,6 +45,9 @@ pub(super) fn plan(plan: &Plan) -> report::Plan {
         groups: groups as u64,
         members: grouped.checked_div(groups).unwrap_or(0) as u64,
         seed: plan.seed,
+        posters: plan.posters.unwrap_or(0) as u64,
+        warm_s: plan.warm.as_secs_f64(),
+        turns: if plan.baselines.is_empty() { 0 } else { turns::count(plan).into() },
     }
 }
 
