@@ -203,6 +203,9 @@ struct Batch {
 /// How much longer than usual is gathered at the most.
 const LONGEST: u64 = 3;
 
+/// How much longer than usual posts to groups are gathered.
+const POSTS: u64 = 2;
+
 /// How long to gather before the next sync, where the last batch began so long ago, and what it was and the next one is. A sync
 /// costs processor time whatever it brings along, as much as several messages: where several come at once it is worth a moment's
 /// wait to sync them together. Who is alone, one message after the other, is not kept waiting, nor by what nobody waits for (`next` is
@@ -213,7 +216,8 @@ fn patience(last: Option<(Duration, Batch)>, next: Option<Batch>, gather_us: u64
     // Many at a time wait longer: what each adds to its latency is less than what it spares all others. So do posts: each wakes
     // a group's worth of sessions, which then write what several posts have brought in one go.
     let many = u64::try_from(last.requests / 8).unwrap_or(u64::MAX).clamp(1, LONGEST);
-    let longer = if last.posts && next.is_none_or(|next| next.posts) { LONGEST } else { many };
+    let posts = last.posts && next.is_none_or(|next| next.posts);
+    let longer = if posts { many.max(POSTS) } else { many };
     let gather = Duration::from_micros(gather_us.saturating_mul(longer));
     gather.checked_sub(ago).filter(|left| !left.is_zero())
 }
@@ -329,10 +333,11 @@ mod tests {
     }
 
     #[test]
-    fn posts_wait_longest_among_themselves() {
+    fn posts_wait_longer_among_themselves() {
         let post = |session| Batch { posts: true, ..from(session) };
         let after = |last, next| patience(Some((us(0), last)), Some(next), 400);
-        assert_eq!(after(post(1), post(2)), Some(us(1200)));
+        assert_eq!(after(post(1), post(2)), Some(us(800)));
+        assert_eq!(after(Batch { posts: true, ..many(24) }, post(2)), Some(us(1200)), "as all do where they are many");
         assert_eq!(after(post(1), post(1)), None, "alone");
         assert_eq!(after(post(1), from(1)), None, "alone, now here and now there");
         assert_eq!(after(post(1), from(2)), Some(us(400)), "a private message does not wait for them");
