@@ -153,6 +153,7 @@ fn in_turns(
     if !bare.is_empty() {
         server.play.say(&format!("beside it, unseen: {}", names.join(", ")));
     }
+    let own = turns.iter().filter(|turn| turn.relay.is_none()).count();
     for turn in turns {
         match turn.relay {
             None => server.turn(turn)?,
@@ -163,6 +164,7 @@ fn in_turns(
     }
     let (mut report, target) = server.report();
     if !bare.is_empty() {
+        report.plan.turns = own as u64;
         report.notes.push(how);
     }
     if !plan.warm.is_zero() {
