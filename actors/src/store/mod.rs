@@ -22,6 +22,7 @@ pub mod reader;
 mod reads;
 mod rocks;
 mod rows;
+mod runs;
 mod salvage;
 pub mod schema;
 pub mod space;

@@ -6,6 +6,7 @@
 use super::ops::{Conversation, InboxItem, Page, Stored};
 use super::reader::{Reader, group_ref, profile};
 use super::rows::{self, InboxRow, Notice, ReadError};
+use super::runs::Run;
 use super::schema::{self, Family, Key, Table, behind, last_number};
 use super::view::{View, Way};
 use protocol::{BodyKind, GroupId, Person, Profile, Seq, UserId};
@@ -15,9 +16,12 @@ use std::ops::ControlFlow;
 /// What a row counts beside its body: names, numbers, framing. So that a page of empty bodies is bounded too.
 const ROW_BYTES: usize = 64;
 
-/// Messages of an inbox that are read together at first: few, since they may be so long that one fills the page. Then as
+/// Rows of an inbox that are read together at first: few, since they may be so long that one fills the page. Then as
 /// many as will fit into it, if the others are as long as those.
 const FIRST_PART: usize = 16;
+
+/// A page of an inbox: each place, and what is there.
+type InboxPage = Page<(Seq, InboxItem)>;
 
 /// The bounds of one page, being used up.
 struct Budget {
@@ -60,50 +64,79 @@ impl Reader {
     pub fn inbox(
         &self,
         user: UserId,
-        after: Seq,
+        mut after: Seq,
         limit: usize,
         bytes: usize,
     ) -> Result<Page<(Seq, InboxItem)>, ReadError> {
+        loop {
+            let (page, end) = self.inbox_part(user, after, limit, bytes)?;
+            match end {
+                // Only where messages are lost: the rows that were looked at stand for nothing any more.
+                Some(end) if page.rows.is_empty() && page.more => after = Seq(end.0 - 1),
+                _ => return Ok(page),
+            }
+        }
+    }
+
+    /// The same, and the place behind what was looked at, where that is known. May be empty where rows stand for nothing.
+    fn inbox_part(
+        &self,
+        user: UserId,
+        after: Seq,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<(InboxPage, Option<Seq>), ReadError> {
         let view = View::moment(&self.rocks);
         let prefix = schema::inbox(user);
         let mut page = Page { rows: Vec::new(), more: false };
         let mut budget = Budget::new(limit, bytes);
-        let from = schema::place(prefix.clone(), Seq(after.0.saturating_add(1)));
         let (mut part, mut most) = (Vec::new(), FIRST_PART);
-        view.scan(Family::Inbox, &from, &behind(&prefix), Way::Up, |key, value| {
+        // What is behind `after` may belong to a run that began before it.
+        let first = schema::place(prefix.clone(), Seq(after.0.saturating_add(1)));
+        let (mut held, mut full): (Option<Piece>, bool) = (None, false);
+        view.scan(Family::Inbox, &prefix, &first, Way::Down, |key, value| {
+            held = Some(Piece::of(key, value)?).filter(|piece| matches!(piece.row, InboxRow::Run { .. }));
+            Ok(ControlFlow::Break(()))
+        })?;
+        view.scan(Family::Inbox, &first, &behind(&prefix), Way::Up, |key, value| {
+            let piece = Piece::of(key, value)?;
+            // Only the next row says where this one ends.
+            let before = held.take().map(|before| Piece { end: piece.place, ..before });
+            part.extend(before.filter(|before| before.end > after.next()));
             if page.rows.len() + part.len() >= limit.max(1) {
-                page.more = true;
+                full = true;
                 return Ok(ControlFlow::Break(()));
             }
-            part.push((Key::from_slice(key), rows::decode_inbox(key, value)?));
             if part.len() == most {
-                self.take_in(&view, user, &mut part, &mut budget, &mut page)?;
+                self.take_in(&view, user, after, &mut part, &mut budget, &mut page)?;
                 most = budget.likely();
             }
+            held = Some(piece);
             Ok(if page.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        self.take_in(&view, user, &mut part, &mut budget, &mut page)?;
-        Ok(page)
+        let end = part.last().map(|piece| piece.end);
+        if !page.more {
+            part.extend(held);
+            self.take_in(&view, user, after, &mut part, &mut budget, &mut page)?;
+            page.more |= full;
+        }
+        Ok((page, end))
     }
 
-    /// Reads what some rows of an inbox point at, and adds as much of it to a page as fits. `part` is empty afterwards.
+    /// Reads what some rows of an inbox stand for, and adds as much of it to a page as fits and is behind `after`. `part` is empty
+    /// afterwards.
     fn take_in(
         &self,
         view: &View<'_>,
         owner: UserId,
-        part: &mut Vec<(Key, InboxRow)>,
+        after: Seq,
+        part: &mut Vec<Piece>,
         budget: &mut Budget,
-        page: &mut Page<(Seq, InboxItem)>,
+        page: &mut InboxPage,
     ) -> Result<(), ReadError> {
-        let pointed = |row: &InboxRow| match row {
-            InboxRow::Private { from, seq } => {
-                Some(schema::place(schema::conversation(Conversation::between(owner, *from)), *seq))
-            }
-            InboxRow::FriendAnswer { .. } | InboxRow::JoinAnswer { .. } | InboxRow::Notice(_) => None,
-        };
         // In the order of their keys: then each table and each block of it is looked for once.
         let mut messages: Vec<(Key, usize)> =
-            part.iter().enumerate().filter_map(|(at, (_, row))| Some((pointed(row)?, at))).collect();
+            part.iter().enumerate().filter_map(|(at, piece)| Some((piece.message(owner)?, at))).collect();
         messages.sort_unstable();
         let found = view.get_sorted(Family::Log, messages.iter().map(|(talk, _)| talk))?;
         let mut bodies: Vec<Option<(Key, DBPinnableSlice<'_>)>> = part.iter().map(|_| None).collect();
@@ -112,16 +145,66 @@ impl Reader {
                 *body = Some((talk, value));
             }
         }
-        for ((key, row), message) in part.drain(..).zip(bodies) {
-            let place = Seq(last_number(&key).ok_or_else(|| ReadError::row(&key, "has no place"))?);
-            let (item, size) = self.inbox_item(view, owner, &key, row, message)?;
+        for (piece, message) in part.drain(..).zip(bodies) {
+            let Piece { key, place, row, .. } = &piece;
+            let run = match *row {
+                InboxRow::Private { from, seq } => Some(Run { from, first: seq }),
+                InboxRow::Run { from, seq } if piece.is_single() => Some(Run { from, first: seq }),
+                InboxRow::Run { from, seq } => {
+                    self.take_in_run(view, owner, after, &piece, Run { from, first: seq }, budget, page)?;
+                    if page.more {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                _ => None,
+            };
+            let (item, size) = match run {
+                Some(run) => {
+                    let (talk, value) = message.ok_or_else(|| run.missing(owner, key))?;
+                    self.inbox_message(view, owner, key, &talk, &value)?
+                }
+                None => self.inbox_item(view, owner, &piece)?,
+            };
             if !budget.take(size) {
                 page.more = true;
                 return Ok(());
             }
-            page.rows.push((place, item));
+            page.rows.push((*place, item));
         }
         Ok(())
+    }
+
+    /// The same for a run of several messages, or of nobody knows how many.
+    #[allow(clippy::too_many_arguments, reason = "all that a page is made of")]
+    fn take_in_run(
+        &self,
+        view: &View<'_>,
+        owner: UserId,
+        after: Seq,
+        piece: &Piece,
+        run: Run,
+        budget: &mut Budget,
+        page: &mut InboxPage,
+    ) -> Result<(), ReadError> {
+        let mut place = piece.place;
+        run.messages(view, owner, &piece.key, |key, value| {
+            if place >= piece.end {
+                return Ok(ControlFlow::Break(()));
+            }
+            let here = place;
+            place = here.next();
+            if here <= after {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let (item, size) = self.inbox_message(view, owner, &piece.key, key, value)?;
+            if !budget.take(size) {
+                page.more = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            page.rows.push((here, item));
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// What was said in a group behind `after`, oldest first; bounds as in [`Reader::inbox`].
@@ -247,26 +330,31 @@ impl Reader {
         })
     }
 
-    /// One thing in an inbox, and how many bytes of body it has. `message` is what a private message's row points at.
+    /// A message in an inbox, and how many bytes of body it has.
+    fn inbox_message(
+        &self,
+        view: &View<'_>,
+        owner: UserId,
+        pointing: &[u8],
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(InboxItem, usize), ReadError> {
+        let Stored { seq, from, at_ms, body } = self.stored(view, key, value)?;
+        let size = body.data.len();
+        let to = self.person(view, pointing, owner)?;
+        Ok((InboxItem::Private { from, to, seq, at_ms, body }, size))
+    }
+
+    /// Anything else in an inbox, and how many bytes it has beside what all rows have.
     fn inbox_item(
         &self,
         view: &View<'_>,
         owner: UserId,
-        key: &[u8],
-        row: InboxRow,
-        message: Option<(Key, DBPinnableSlice<'_>)>,
+        Piece { key, row, .. }: &Piece,
     ) -> Result<(InboxItem, usize), ReadError> {
-        let item = match row {
-            InboxRow::Private { from, seq } => {
-                let (talk, message) = message.ok_or_else(|| {
-                    let talk = schema::place(schema::conversation(Conversation::between(owner, from)), seq);
-                    ReadError::row(key, format!("points at {}, which is not there", schema::show(&talk)))
-                })?;
-                let stored = self.stored(view, &talk, &message)?;
-                let size = stored.body.data.len();
-                let to = self.person(view, key, owner)?;
-                let Stored { seq, from, at_ms, body } = stored;
-                return Ok((InboxItem::Private { from, to, seq, at_ms, body }, size));
+        let item = match row.clone() {
+            InboxRow::Private { from, seq } | InboxRow::Run { from, seq } => {
+                return Err(Run { from, first: seq }.missing(owner, key)); // those are messages
             }
             InboxRow::FriendAnswer { friend, accepted } => {
                 let friend = self.person(view, key, friend)?;
@@ -285,6 +373,38 @@ impl Reader {
             InboxRow::Notice(notice) => self.notice(view, key, notice)?,
         };
         Ok((item, 0))
+    }
+}
+
+/// A row of an inbox, and what it stands for.
+struct Piece {
+    key: Key,
+    place: Seq,
+    row: InboxRow,
+    /// The place of the next row.
+    end: Seq,
+}
+
+impl Piece {
+    /// A row behind which there may be no other.
+    fn of(key: &[u8], value: &[u8]) -> Result<Self, ReadError> {
+        let place = Seq(last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?);
+        Ok(Self { key: Key::from_slice(key), place, row: rows::decode_inbox(key, value)?, end: Seq(u64::MAX) })
+    }
+
+    /// Whether it stands for itself only.
+    fn is_single(&self) -> bool {
+        self.end == self.place.next() || !matches!(self.row, InboxRow::Run { .. })
+    }
+
+    /// Where the one message is that it stands for.
+    fn message(&self, owner: UserId) -> Option<Key> {
+        match self.row {
+            InboxRow::Private { from, seq } | InboxRow::Run { from, seq } if self.is_single() => {
+                Some(schema::place(schema::conversation(Conversation::between(owner, from)), seq))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::ledger::{group_card, group_info};
 use super::ops::{Account, Conversation, GroupCard};
 use super::rocks::Rocks;
 use super::rows::{self, AboutRow, FriendRow, GroupRow, ProfileRow, ReadError, Tally, Text};
+use super::runs;
 use super::schema::{Family, Table, known_address};
 use super::view::View;
 use bytes::Bytes;
@@ -204,7 +205,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`]
     pub fn inbox_head(&self, user: UserId) -> Result<Seq, ReadError> {
-        View::now(&self.rocks).inbox_head(user)
+        runs::inbox_end(&View::moment(&self.rocks), user).map(|end| end.last)
     }
 
     /// Somebody that a row points at, who therefore exists.

@@ -123,24 +123,15 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The last place under a prefix of `log` or `inbox`; 0 where there is none.
-    fn head(&self, family: Family, prefix: &Key) -> Result<Seq, ReadError> {
+    /// The last place in a conversation; 0 where there is none.
+    pub(super) fn log_head(&self, conversation: Conversation) -> Result<Seq, ReadError> {
+        let prefix = schema::conversation(conversation);
         let mut head = 0;
-        self.scan(family, prefix, &behind(prefix), Way::Down, |key, _| {
+        self.scan(Family::Log, &prefix, &behind(&prefix), Way::Down, |key, _| {
             head = last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?;
             Ok(ControlFlow::Break(()))
         })?;
         Ok(Seq(head))
-    }
-
-    /// The last place in a conversation.
-    pub(super) fn log_head(&self, conversation: Conversation) -> Result<Seq, ReadError> {
-        self.head(Family::Log, &schema::conversation(conversation))
-    }
-
-    /// The last place in an inbox.
-    pub(super) fn inbox_head(&self, user: UserId) -> Result<Seq, ReadError> {
-        self.head(Family::Inbox, &schema::inbox(user))
     }
 
     /// How far an inbox has been received.

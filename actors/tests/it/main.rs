@@ -33,6 +33,7 @@ mod store_oracle;
 mod store_people;
 mod store_reopen;
 mod store_roles;
+mod store_runs;
 mod store_special;
 mod times;
 mod transfers;

@@ -125,10 +125,10 @@ fn a_newer_schema_is_left_alone() {
     let families = ["state", "log", "inbox", "dedup"];
     {
         let db = rocksdb::DB::open_cf(&rocksdb::Options::default(), data.join("db"), families).unwrap();
-        db.put_cf(db.cf_handle("state").unwrap(), [1, 1], [1, 3]).unwrap();
+        db.put_cf(db.cf_handle("state").unwrap(), [1, 1], [1, 4]).unwrap();
     }
     let error = f.open(&data).err().unwrap();
-    assert!(matches!(error, OpenError::TooNew { known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::TooNew { known: 3, .. }), "{error}");
     let data = f.killed("more");
     {
         let mut options = rocksdb::Options::default();

@@ -8,17 +8,18 @@
 
 mod repeats;
 
-pub(super) use repeats::{Added, Repeats};
+pub(super) use repeats::{Added, Needs, Repeats, Seen};
 
 use super::batch::Batch;
 use super::caches::Kept;
 use super::ops::{Account, Conversation};
 use super::rocks::Rocks;
 use super::rows::{self, AccountRow, InboxRow, LogHead, LogRow, Number, ReadError, Row, Small, Tally};
+use super::runs::{self, InboxEnd, Open};
 use super::schema::{self, Family, Key, Table};
 use super::view::{View, Way};
 use bytes::Bytes;
-use protocol::{Body, Instance, Name, Person, Seq, UserId};
+use protocol::{Instance, Name, Person, Seq, UserId};
 use quick_cache::DefaultHashBuilder;
 use rocksdb::WriteBatch;
 use serde::Serialize;
@@ -30,9 +31,9 @@ use std::sync::Arc;
 const ROWS: usize = 65_536;
 /// Accounts that are remembered. About 100 bytes each.
 const ACCOUNTS: usize = 65_536;
-/// Installations of which it is remembered where their rows of messages begin and end. About 100 bytes each.
+/// Installations of which it is remembered where their rows of messages begin and end. About 150 bytes each.
 const INSTALLATIONS: usize = 32_768;
-/// Conversations and inboxes whose ends are remembered. About 50 bytes each.
+/// Conversations and inboxes whose ends are remembered. About 80 bytes each.
 const ENDS: usize = 131_072;
 
 /// Something with places in it.
@@ -48,6 +49,8 @@ struct End {
     last: Seq,
     /// How far an inbox is received at the least: cursors only go forward. 0 for a conversation.
     received: u64,
+    /// The run that an inbox ends with, and whose it is.
+    run: Option<(UserId, Open)>,
 }
 
 /// An account, and whether it blocks anybody at all, where that was asked.
@@ -68,6 +71,8 @@ pub(super) struct Desk {
     /// Rows of `dedup` as the batch will leave them; `None` is deleted. Nothing of it is kept when the batch is committed: a
     /// message that comes again is rare, and is looked up.
     repeats: HashMap<Key, Option<Small>, DefaultHashBuilder>,
+    /// Messages of the batch that belong to a run: their own rows are not there yet.
+    fresh: HashMap<(UserId, Option<Instance>, u64), Seen, DefaultHashBuilder>,
     installations: Kept<(UserId, Option<Instance>), Repeats, DefaultHashBuilder>,
     /// Messages of `log` that the batch blanks.
     blanked: HashSet<Key>,
@@ -84,6 +89,7 @@ impl Desk {
             accounts: Kept::new(ACCOUNTS),
             ends: Kept::new(ENDS),
             repeats: HashMap::default(),
+            fresh: HashMap::default(),
             installations: Kept::new(INSTALLATIONS),
             blanked: HashSet::new(),
             spoiled: false,
@@ -115,6 +121,7 @@ impl Desk {
         self.accounts.settle();
         self.ends.settle();
         self.repeats.clear();
+        self.fresh.clear();
         self.installations.settle();
         self.blanked.clear();
     }
@@ -236,12 +243,12 @@ impl Desk {
 
     /// The last place that is taken in an inbox where less than `most` wait; `None` where it is full.
     pub(super) fn room(&mut self, user: UserId, most: u64) -> Result<Option<Seq>, ReadError> {
-        let End { last, received } = self.end(Line::Inbox(user))?;
+        let End { last, received, run } = self.end(Line::Inbox(user))?;
         if last.0.saturating_sub(received) < most {
             return Ok(Some(last));
         }
         let received = self.number(&Table::InboxCursor.one(user.0))?.unwrap_or(0);
-        self.ends.put(Line::Inbox(user), End { last, received });
+        self.ends.put(Line::Inbox(user), End { last, received, run });
         Ok((last.0.saturating_sub(received) < most).then_some(last))
     }
 
@@ -251,11 +258,12 @@ impl Desk {
         }
         let view = View::now(&self.rocks);
         let end = match line {
-            Line::Log(conversation) => End { last: view.log_head(conversation)?, received: 0 },
+            Line::Log(conversation) => End { last: view.log_head(conversation)?, received: 0, run: None },
             // Never below what is received, though salvage may have taken the last rows: a place is not used twice.
             Line::Inbox(user) => {
                 let received = view.inbox_cursor(user)?;
-                End { last: view.inbox_head(user)?.max(received), received: received.0 }
+                let InboxEnd { last, run } = runs::inbox_end(&view, user)?;
+                End { last: last.max(received), received: received.0, run: run.filter(|_| received <= last) }
             }
         };
         self.ends.put(line, end);
@@ -299,8 +307,13 @@ impl Desk {
 
     /// Writes a message over the one at that place.
     pub(super) fn blank(&mut self, key: Key, row: &LogRow) {
-        self.write(Family::Log, &key, [LogHead::new(row.from, row.at_ms, row.body.kind).bytes(), &row.body.data]);
+        self.write_log(&key, row);
         self.blanked.insert(key);
+    }
+
+    fn write_log(&mut self, key: &Key, LogRow { from, at_ms, numbered, body }: &LogRow) {
+        let head = LogHead::new(*from, *at_ms, body.kind, numbered.as_ref());
+        self.write(Family::Log, key, [head.bytes(), &body.data]);
     }
 
     /// Puts an account.
@@ -331,30 +344,48 @@ impl Desk {
     }
 
     /// Appends a message behind `head`, which was just read. Returns its place.
-    pub(super) fn append_log(&mut self, to: Conversation, head: Seq, from: UserId, at_ms: u64, body: &Body) -> Seq {
+    pub(super) fn append_log(&mut self, to: Conversation, head: Seq, row: &LogRow) -> Seq {
         let seq = head.next();
         let key = schema::place(schema::conversation(to), seq);
-        self.write(Family::Log, &key, [LogHead::new(from, at_ms, body.kind).bytes(), &body.data]);
-        self.taken(Line::Log(to), seq);
+        self.write_log(&key, row);
+        self.taken(Line::Log(to), seq, None);
         seq
     }
 
-    /// Appends to an inbox behind `head`, which was just read. Returns its place.
-    pub(super) fn append_inbox(&mut self, user: UserId, head: Seq, row: &InboxRow) -> Seq {
-        let seq = head.next();
-        let key = schema::place(schema::inbox(user), seq);
-        match *row {
-            InboxRow::Private { from, seq } => self.write(Family::Inbox, &key, [&rows::encode_pointer(from, seq)]),
-            ref other => self.write(Family::Inbox, &key, [&rows::encode_inbox(other)]),
+    /// Appends a message to an inbox behind `head`, which was just read: one of `from`, at `seq`, with so many bytes. Returns its place. It
+    /// needs a row only where a run begins.
+    pub(super) fn append_inbox_message(
+        &mut self,
+        user: UserId,
+        head: Seq,
+        from: UserId,
+        seq: Seq,
+        bytes: usize,
+    ) -> Seq {
+        let place = head.next();
+        let known = self.ends.get(&Line::Inbox(user)).and_then(|end| end.run);
+        let goes_on = known.filter(|(whose, _)| *whose == from).and_then(|(_, run)| run.with(seq, bytes));
+        if goes_on.is_none() {
+            let key = schema::place(schema::inbox(user), place);
+            self.write(Family::Inbox, &key, [&rows::encode_run(from, seq)]);
         }
-        self.taken(Line::Inbox(user), seq);
-        seq
+        self.taken(Line::Inbox(user), place, Some((from, goes_on.unwrap_or(Open::new(seq, bytes)))));
+        place
     }
 
-    fn taken(&mut self, line: Line, last: Seq) {
+    /// Appends anything else to an inbox behind `head`, which was just read. Returns its place.
+    pub(super) fn append_inbox(&mut self, user: UserId, head: Seq, row: &InboxRow) -> Seq {
+        let place = head.next();
+        let key = schema::place(schema::inbox(user), place);
+        self.write(Family::Inbox, &key, [&rows::encode_inbox(row)]);
+        self.taken(Line::Inbox(user), place, None);
+        place
+    }
+
+    fn taken(&mut self, line: Line, last: Seq, run: Option<(UserId, Open)>) {
         match self.ends.get(&line) {
-            Some(end) => end.last = last,
-            None => self.ends.put(line, End { last, received: 0 }),
+            Some(end) => (end.last, end.run) = (last, run),
+            None => self.ends.put(line, End { last, received: 0, run }),
         }
     }
 }

@@ -2,9 +2,9 @@ use super::*;
 use crate::settings::ActorSettings;
 use crate::store::ops::Destination;
 use crate::store::rocks::Recovery;
-use crate::store::rows::{FriendRow, NthRow, SentRow, Since};
+use crate::store::rows::{Firsts, FriendRow, NthRow, Numbered, RunRow, SentRow, Since};
 use crate::store::schema::{Remembered, remembered};
-use protocol::Instance;
+use protocol::{Body, Instance};
 
 /// A desk over a database of its own, which is gone with the folder.
 fn desk() -> (tempfile::TempDir, Arc<Rocks>, Desk) {
@@ -65,26 +65,35 @@ fn what_is_staged_counts_at_once_and_is_remembered_only_when_it_is_committed() {
 
 const ONE: Option<Instance> = Some(Instance([1; 16]));
 const A: UserId = UserId(10_000);
+const B: UserId = UserId(10_001);
 
-/// As the ledger remembers a message.
+/// As the ledger writes a message to [`B`] and remembers it.
 fn remember(desk: &mut Desk, from: UserId, instance: Option<Instance>, number: u64) {
+    let to = Destination::User(B);
+    let head = desk.head(Line::Log(to.conversation(from))).unwrap();
     let mut known = desk.repeats(from, instance).unwrap();
-    let Added { nth, climbs, ends } = known.add(number);
-    let sent = SentRow::new(nth, 0, Seq(1), Destination::User(A), [0; 32], climbs.then_some(ends));
-    desk.put_repeat(remembered(from, instance, Remembered::Number(number)), &sent);
-    if !climbs {
-        let row = NthRow { number, since: Since::Ends(ends) };
-        desk.put_repeat(remembered(from, instance, Remembered::Nth(nth)), &row);
+    let numbered = known.climbs(number).then_some(Numbered { instance, number, hash: None });
+    let row = LogRow { from, at_ms: 0, numbered, body: Body::text("x") };
+    let seq = desk.append_log(to.conversation(from), head, &row);
+    let Added { nth, row } = known.add(number, to, seq, 1);
+    let key = |what| remembered(from, instance, what);
+    match row {
+        Needs::Nothing => {}
+        Needs::Run(ends) => desk.put_repeat(key(Remembered::Run(number)), &RunRow::new(nth, 0, seq, to, ends)),
+        Needs::Place(ends) => {
+            desk.put_repeat(key(Remembered::Number(number)), &SentRow::new(nth, 0, seq, to, [0; 32]));
+            desk.put_repeat(key(Remembered::Nth(nth)), &NthRow { number, since: Since::Ends(ends) });
+        }
     }
     desk.put_repeats(from, instance, known);
 }
 
-/// The next place, the highest number, and from where on there are rows of both kinds.
+/// The next place, the highest number, the first run's number, and from where on there are places.
 type Ends = (u64, Option<u64>, u64, Option<u64>);
 
 fn ends(desk: &mut Desk, from: UserId, instance: Option<Instance>) -> Ends {
-    let Repeats { next, highest, climbing, ordered, .. } = desk.repeats(from, instance).unwrap();
-    (next, highest, climbing, ordered)
+    let Repeats { next, highest, firsts, .. } = desk.repeats(from, instance).unwrap();
+    (next, highest, firsts.runs, firsts.ordered)
 }
 
 #[test]
@@ -119,14 +128,16 @@ fn what_was_forgotten_is_not_looked_through() {
     for number in [5, 3, 9] {
         remember(&mut desk, A, ONE, number);
     }
-    let known = desk.repeats(A, ONE).unwrap();
-    desk.put_repeats(A, ONE, Repeats { climbing: 6, ordered: None, ..known });
+    let mut known = desk.repeats(A, ONE).unwrap();
+    known.firsts = Firsts { runs: 6, ordered: None, climbing: None };
+    desk.put_repeats(A, ONE, known);
+    remember(&mut desk, A, ONE, 8); // which ends the run, so that the next has a row
     remember(&mut desk, A, ONE, 10);
     commit(&mut desk);
     let dedup = rocks.family(Family::Dedup).unwrap();
     rocks.db().put_cf(dedup, remembered(A, ONE, Remembered::Nth(2)), b"no row").unwrap();
-    rocks.db().put_cf(dedup, remembered(A, ONE, Remembered::Number(4)), b"no row").unwrap();
-    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (4, Some(10), 6, None));
+    rocks.db().put_cf(dedup, remembered(A, ONE, Remembered::Run(4)), b"no row").unwrap();
+    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (5, Some(10), 6, Some(3)));
 }
 
 /// All messages had a row that said their place, with how many were remembered, or without.
@@ -163,28 +174,30 @@ fn an_installation_that_lost_rows_goes_on() {
     }
     commit(&mut desk);
     rocks.db().delete_cf(dedup, remembered(A, ONE, Remembered::Nth(2))).unwrap();
-    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (3, Some(6), 0, Some(0)), "all of it is looked through");
+    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (2, Some(6), 5, None), "as its messages say");
     rocks.db().delete_cf(dedup, remembered(A, ONE, Remembered::Number(6))).unwrap();
-    assert_eq!(ends(&mut Desk::new(rocks), A, ONE), (1, Some(5), 5, None));
+    assert_eq!(ends(&mut Desk::new(rocks.clone()), A, ONE), (2, Some(6), 5, None), "as its messages say");
+    rocks.db().delete_cf(dedup, remembered(A, ONE, Remembered::Run(5))).unwrap();
+    assert_eq!(ends(&mut Desk::new(rocks), A, ONE), (0, None, 0, None));
 }
 
 #[test]
 fn rows_from_a_place_on_are_as_the_open_batch_leaves_them() {
     let (_folder, _rocks, mut desk) = desk();
-    for number in [5, 6, 8] {
+    for number in [9, 5, 6, 8] {
         remember(&mut desk, A, ONE, number);
         remember(&mut desk, A, None, number);
     }
     commit(&mut desk);
     desk.delete_repeat(remembered(A, ONE, Remembered::Number(6)));
     remember(&mut desk, A, ONE, 8);
-    remember(&mut desk, A, ONE, 9);
+    remember(&mut desk, A, ONE, 7);
     let seen = |most| {
         let rows = desk.repeats_from(A, ONE, Remembered::Number(6), most).unwrap();
         let nth = |row: Small| rows::decode::<SentRow>(b"k", &row).unwrap().nth;
         rows.into_iter().map(|(number, row)| (number, row.map(nth))).collect::<Vec<_>>()
     };
-    assert_eq!(seen(9), [(6, None), (8, Some(3))], "9 is not committed yet");
+    assert_eq!(seen(9), [(6, None), (8, Some(4))], "7 is not committed yet");
     assert_eq!(seen(1), [(6, None)]);
     assert!(desk.repeats_are_staged());
     commit(&mut desk);

@@ -1,15 +1,15 @@
 //! Messages, and how far they were received.
 
 use super::Ledger;
-use super::dedup::Past;
+use super::dedup::{Past, Remember};
 use crate::store::desk::Line;
 use crate::store::ops::{Conversation, Destination, Mark, Outcome, Stamp};
-use crate::store::rows::{InboxRow, Number};
+use crate::store::rows::{LogRow, Number};
 use crate::store::schema::Table;
 use protocol::{Body, GroupId, MessagePolicy, Refusal, Seq, UserId};
 
 impl Ledger {
-    /// Two rows: the message, once, and the pointer in the receiver's inbox. No read where all is remembered.
+    /// One row, the message; and one in the receiver's inbox where a run begins. No read where all is remembered.
     pub(super) fn private(
         &mut self,
         from: UserId,
@@ -37,9 +37,11 @@ impl Ledger {
         let talk = Conversation::between(from, to);
         let head = self.desk.head(Line::Log(talk))?;
 
-        let seq = self.desk.append_log(talk, head, from, now_ms, &body);
-        let inbox = self.desk.append_inbox(to, inbox, &InboxRow::Private { from, seq });
-        self.remember(remember, seq);
+        let row = LogRow { from, at_ms: now_ms, numbered: Remember::numbered(remember.as_ref()), body };
+        let seq = self.desk.append_log(talk, head, &row);
+        let inbox = self.desk.append_inbox_message(to, inbox, from, seq, row.body.data.len());
+        self.remember(remember, seq, row.body.data.len());
+        let body = row.body;
         Ok(Outcome::Private { from: sender, to: receiver.person, seq, inbox, at_ms: now_ms, body })
     }
 
@@ -69,8 +71,10 @@ impl Ledger {
         let talk = Conversation::Group(group);
         let head = self.desk.head(Line::Log(talk))?;
 
-        let seq = self.desk.append_log(talk, head, from, now_ms, &body);
-        self.remember(remember, seq);
+        let row = LogRow { from, at_ms: now_ms, numbered: Remember::numbered(remember.as_ref()), body };
+        let seq = self.desk.append_log(talk, head, &row);
+        self.remember(remember, seq, row.body.data.len());
+        let body = row.body;
         Ok(Outcome::Posted { from: sender, group: card.group, seq, at_ms: now_ms, body })
     }
 

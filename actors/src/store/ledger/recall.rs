@@ -3,8 +3,8 @@
 
 use super::Ledger;
 use crate::store::desk::Line;
-use crate::store::ops::{Conversation, Outcome};
-use crate::store::rows::{InboxRow, LogRow};
+use crate::store::ops::{Conversation, Destination, Outcome, Stamp};
+use crate::store::rows::{LogRow, Numbered};
 use crate::store::schema;
 use crate::store::schema::Table;
 use bytes::Bytes;
@@ -27,15 +27,15 @@ impl Ledger {
                     return Err(Refusal::NoSuchMessage);
                 };
                 let receiver = self.known(to)?.person;
-                let row = self.recallable(user, &key, now_ms)?;
+                let row = self.recallable(user, Destination::User(to), &key, now_ms)?;
                 let inbox = self.desk.head(Line::Inbox(to))?;
                 let head = self.desk.head(Line::Log(of))?;
 
                 self.desk.blank(key, &row);
                 let body = Body::recall(place);
-                let seq = self.desk.append_log(of, head, user, now_ms, &body);
+                let seq = self.desk.append_log(of, head, &says_so(user, now_ms, &body));
                 // Beyond the inbox's bound if need be: there is one of these for a message at the most.
-                let inbox = self.desk.append_inbox(to, inbox, &InboxRow::Private { from: user, seq });
+                let inbox = self.desk.append_inbox_message(to, inbox, user, seq, body.data.len());
                 Ok(Outcome::Private { from: sender, to: receiver, seq, inbox, at_ms: now_ms, body })
             }
             Conversation::Group(group) => {
@@ -43,19 +43,19 @@ impl Ledger {
                 if !self.desk.has(&Table::Member.two(group.0, user.0))? {
                     return Err(Refusal::NotMember);
                 }
-                let row = self.recallable(user, &key, now_ms)?;
+                let row = self.recallable(user, Destination::Group(group), &key, now_ms)?;
                 let head = self.desk.head(Line::Log(of))?;
 
                 self.desk.blank(key, &row);
                 let body = Body::recall(place);
-                let seq = self.desk.append_log(of, head, user, now_ms, &body);
+                let seq = self.desk.append_log(of, head, &says_so(user, now_ms, &body));
                 Ok(Outcome::Posted { from: sender, group: card.group, seq, at_ms: now_ms, body })
             }
         }
     }
 
-    /// What the message becomes, where it may be taken back.
-    fn recallable(&self, user: UserId, key: &schema::Key, now_ms: u64) -> Result<LogRow, Refusal> {
+    /// What the message becomes, where it may be taken back. One that may come again is known again all the same.
+    fn recallable(&self, user: UserId, to: Destination, key: &schema::Key, now_ms: u64) -> Result<LogRow, Refusal> {
         let row = self.desk.message(key)?.filter(|row| row.from == user && !row.body.is_taken_back());
         let row = row.ok_or(Refusal::NoSuchMessage)?;
         let within = self.settings.message.recall_s.saturating_mul(1000);
@@ -63,6 +63,13 @@ impl Ledger {
         if within == 0 || now_ms.saturating_sub(row.at_ms) > within {
             return Err(Refusal::TooLate);
         }
-        Ok(LogRow { body: Body { kind: BodyKind::Recalled, data: Bytes::new() }, ..row })
+        let hash = |numbered: Numbered| Stamp::of(numbered.instance, numbered.number, to, &row.body).hash;
+        let numbered = row.numbered.map(|numbered| Numbered { hash: Some(hash(numbered)), ..numbered });
+        Ok(LogRow { numbered, body: Body { kind: BodyKind::Recalled, data: Bytes::new() }, ..row })
     }
+}
+
+/// What says that a message was taken back.
+fn says_so(from: UserId, at_ms: u64, body: &Body) -> LogRow {
+    LogRow { from, at_ms, numbered: None, body: body.clone() }
 }

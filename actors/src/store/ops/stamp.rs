@@ -1,6 +1,7 @@
 //! By what a message that is sent again is told from a new one. Owns: what of a message is hashed. Never: remembers one
 //! (`ledger/dedup/` does).
 
+use super::Conversation;
 use protocol::{Body, BodyKind, GroupId, Instance, UserId};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,17 @@ pub enum Destination {
     User(UserId),
     /// To a group.
     Group(GroupId),
+}
+
+impl Destination {
+    /// The conversation that a message of `from` goes to.
+    #[must_use]
+    pub fn conversation(self, from: UserId) -> Conversation {
+        match self {
+            Self::User(user) => Conversation::between(from, user),
+            Self::Group(group) => Conversation::Group(group),
+        }
+    }
 }
 
 impl Stamp {

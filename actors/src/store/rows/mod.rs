@@ -9,10 +9,13 @@ mod groups;
 mod profile;
 mod sent;
 
-pub(super) use compact::{InboxRow, LogHead, LogRow, Notice, decode_inbox, decode_log, encode_inbox, encode_pointer};
+pub(super) use compact::{
+    InboxRow, LogHead, LogRow, Notice, Numbered, decode_inbox, decode_log, encode_inbox, encode_run, log_numbered,
+    log_sender,
+};
 pub(super) use groups::AboutRow;
 pub(super) use profile::{ProfileRow, decode_picture, encode_picture};
-pub(super) use sent::{Ends, NthRow, SentRow, Since, Small, encode_small};
+pub(super) use sent::{Ends, Firsts, NthRow, RunRow, SentRow, Since, Small, encode_small};
 
 use super::schema::show;
 use bytes::Bytes;

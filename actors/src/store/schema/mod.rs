@@ -7,8 +7,8 @@
 //! | --- | --- | --- |
 //! | `state` | a `Table` byte, then its parts | a version byte, then postcard (`rows/`) |
 //! | `log` | a conversation, then a place in it | a message, once |
-//! | `inbox` | a user, then a place in its inbox | a pointer into the log, or a notice |
-//! | `dedup` | a user and its installation, then a [`Remembered`] | what is known of a message that may come again |
+//! | `inbox` | a user, then a place in its inbox | where a run of messages begins in the log (`runs.rs`), one message (older), or a notice |
+//! | `dedup` | a user and its installation, then a [`Remembered`] | what is known of messages that may come again |
 //!
 //! Numbers in keys are big-endian, so that the order of keys is the order of numbers. Rows of `log` and `inbox` are
 //! never deleted one by one: how far somebody has read is a cursor in `state` (a table used as a queue makes scans
@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 
 /// The version of all that this file describes. A database with a newer one is not opened; one with an older one is
 /// brought forward by `MIGRATIONS`.
-pub const SCHEMA_VERSION: u64 = 2;
+pub const SCHEMA_VERSION: u64 = 3;
 
 /// The first account's number.
 pub const FIRST_USER: u64 = 10_000;
@@ -37,7 +37,8 @@ pub const FIRST_GROUP: u64 = 1;
 pub(super) type Migration = fn(&super::view::View<'_>, &mut rocksdb::WriteBatch) -> Result<(), super::ReadError>;
 
 /// All steps, oldest first: `MIGRATIONS[0]` leads from version 1 to 2.
-pub(super) const MIGRATIONS: [Migration; 1] = [super::migrations::requests_in_the_order_of_their_age];
+pub(super) const MIGRATIONS: [Migration; 2] =
+    [super::migrations::requests_in_the_order_of_their_age, super::migrations::runs];
 
 /// A column family. Few, since each has a write buffer of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +108,16 @@ pub(super) fn conversation(which: Conversation) -> Key {
     Key::from_buf_and_len(key, numbers.1)
 }
 
+/// To whom the message at this key of `log` went, which `from` wrote; `None` where it is a group's, or of two others.
+pub(super) fn receiver(key: &[u8], from: UserId) -> Option<UserId> {
+    let mut numbers = key.strip_prefix(&[1])?.chunks_exact(8).filter_map(last_number).map(UserId);
+    match (numbers.next()?, numbers.next()?, numbers.next()?) {
+        (a, b, _) if a == from => Some(b),
+        (a, b, _) if b == from => Some(a),
+        _ => None,
+    }
+}
+
 /// The prefix of a user's rows in `inbox`.
 pub(super) fn inbox(user: UserId) -> Key {
     Key::from_slice(&user.0.to_be_bytes())
@@ -121,7 +132,9 @@ pub(super) fn place(mut prefix: Key, seq: Seq) -> Key {
 /// The rows that one installation of somebody has in `dedup`. The bytes are on disk: never change them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Remembered {
-    /// By the client's number: `SentRow`.
+    /// A run, by the client's number of its first message: `RunRow`.
+    Run(u64),
+    /// By the client's number, where that was not above all before it: `SentRow`. All had one once.
     Number(u64),
     /// By the order in which they came, where that is not the order of their numbers: the client's number.
     Nth(u64),
@@ -143,6 +156,7 @@ pub(super) fn remembered(user: UserId, instance: Option<Instance>, what: Remembe
         // `r` is taken: databases from before have a row there, which nobody reads.
         Remembered::Number(number) => (b'n', number),
         Remembered::Nth(nth) => (b'o', nth),
+        Remembered::Run(number) => (b'c', number),
     };
     key[at] = kind;
     key[at + 1..at + 9].copy_from_slice(&number.to_be_bytes());
@@ -193,12 +207,18 @@ mod tests {
     fn keys_are_what_is_on_disk() {
         let talk = conversation(Conversation::Private(UserId(7), UserId(2)));
         assert_eq!(show(&place(talk, Seq(3))), "0100000000000000020000000000000007".to_owned() + "0000000000000003");
+        let key = place(conversation(Conversation::Private(UserId(7), UserId(2))), Seq(3));
+        assert_eq!([7, 2, 3].map(|from| receiver(&key, UserId(from))), [Some(UserId(2)), Some(UserId(7)), None]);
+        assert_eq!(receiver(&place(conversation(Conversation::Group(GroupId(9))), Seq(3)), UserId(9)), None);
         assert_eq!(show(&conversation(Conversation::Group(GroupId(9)))), "020000000000000009");
         let bare = remembered(UserId(1), None, Remembered::Number(2));
         assert_eq!(show(&bare), "0000000000000001006e0000000000000002");
         let one = Some(Instance([7; 16]));
         let marked = remembered(UserId(1), one, Remembered::Nth(3));
         assert_eq!(show(&marked), format!("000000000000000101{}6f0000000000000003", "07".repeat(16)));
+        let run = remembered(UserId(1), None, Remembered::Run(2));
+        assert_eq!(show(&run), "000000000000000100630000000000000002");
+        assert_eq!(sender_of_remembered(&run), None);
         assert_eq!(sender_of_remembered(&bare), Some(UserId(1)));
         assert_eq!(sender_of_remembered(&remembered(UserId(1), one, Remembered::Number(2))), Some(UserId(1)));
         assert_eq!(sender_of_remembered(&marked), None);

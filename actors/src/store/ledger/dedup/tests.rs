@@ -59,13 +59,13 @@ impl World {
         sent.map(|outcome| place(&outcome))
     }
 
-    /// The numbers that are remembered, and the places that have a row.
-    fn rows(&self, instance: Option<Instance>) -> (Vec<u64>, Vec<u64>) {
+    /// The numbers and the places that have a row, and the numbers with which runs begin.
+    fn rows(&self, instance: Option<Instance>) -> (Vec<u64>, Vec<u64>, Vec<u64>) {
         let rows = |first| {
             let rows = self.ledger.desk.repeats_from(A, instance, first, usize::MAX).unwrap();
             rows.into_iter().map(|(number, _)| number).collect()
         };
-        (rows(Remembered::Number(0)), rows(Remembered::Nth(0)))
+        (rows(Remembered::Number(0)), rows(Remembered::Nth(0)), rows(Remembered::Run(0)))
     }
 }
 

@@ -14,39 +14,41 @@ fn forgetful(numbers: u64, seconds: u64) -> World {
     World::new(settings)
 }
 
-fn to(last: u64) -> Vec<u64> {
-    (0..=last).collect()
-}
-
 #[test]
 fn the_oldest_are_forgotten_once_they_are_beyond_both_bounds() {
     let mut world = forgetful(4, 60);
-    for number in 0..32 {
+    for number in 0..160 {
         world.sends(ONE, number, "x").unwrap();
     }
+    let runs = |first: &[u64]| (Vec::new(), Vec::new(), first.to_vec());
+    assert_eq!(world.rows(ONE), runs(&[0, 64, 128]), "a run has 64 places");
     world.now += 60_000;
-    world.sends(ONE, 32, "x").unwrap();
-    assert_eq!(world.rows(ONE), (to(32), Vec::new()), "they are young, and climb");
-    world.now += 1;
-    for number in 33..48 {
+    for number in 160..193 {
         world.sends(ONE, number, "x").unwrap();
     }
-    assert_eq!(world.rows(ONE).0, to(47), "one looks now and then");
-    world.sends(ONE, 48, "x").unwrap();
-    assert_eq!(world.rows(ONE).0, (32..49).collect::<Vec<_>>(), "a bounded number at a time");
-    for number in 49..200 {
-        if number == 100 {
+    assert_eq!(world.rows(ONE), runs(&[0, 64, 128, 192]), "they are young");
+    world.now += 1;
+    for number in 193..208 {
+        world.sends(ONE, number, "x").unwrap();
+    }
+    assert_eq!(world.rows(ONE), runs(&[0, 64, 128, 192]), "one looks now and then");
+    world.sends(ONE, 208, "x").unwrap();
+    assert_eq!(world.rows(ONE), runs(&[128, 192]), "of the third some are young");
+    for number in 209..400 {
+        if number == 300 {
             world = world.reopen();
         }
         world.now += 60_001;
         world.sends(ONE, number, "x").unwrap();
     }
-    // One looked before 192, when of the last four with it 189 was the oldest.
-    assert_eq!(world.rows(ONE), ((189..200).collect(), Vec::new()));
-    assert_eq!(world.sends(ONE, 189, "x"), Ok((190, true)));
-    assert_eq!(world.sends(ONE, 188, "x"), Ok((201, false)));
-    assert_eq!(world.rows(ONE), ((188..200).collect(), vec![200]), "below the highest it needs a place");
-    assert_eq!(world.reopen().sends(ONE, 188, "x"), Ok((201, true)));
+    assert_eq!(world.rows(ONE), runs(&[320, 384]), "what came before the last is kept with it");
+    assert_eq!(world.sends(ONE, 320, "x"), Ok((321, true)));
+    assert_eq!(world.sends(ONE, 319, "x"), Ok((401, false)));
+    assert_eq!(world.rows(ONE), (vec![319], vec![400], vec![384]), "below the highest it needs a place");
+    let mut world = world.reopen();
+    assert_eq!(world.sends(ONE, 319, "x"), Ok((401, true)));
+    assert_eq!(world.sends(ONE, 400, "x"), Ok((402, false)));
+    assert_eq!(world.rows(ONE).2, [384, 400], "and what follows begins a run");
 }
 
 /// Neither bound alone lets anything be forgotten.
@@ -59,7 +61,8 @@ fn what_is_young_or_among_the_last_stays() {
             // Every other one is below the highest.
             world.sends(ONE, number ^ 1, "x").unwrap();
         }
-        assert_eq!(world.rows(ONE), (to(99), (0..100).filter(|nth| nth % 2 == 1).collect()));
+        let (even, odd) = ((0..100).step_by(2).collect(), (1..100).step_by(2).collect::<Vec<_>>());
+        assert_eq!(world.rows(ONE), (even, odd.clone(), odd));
     }
 }
 
@@ -74,7 +77,7 @@ fn a_counter_that_begins_anew_leaves_nothing_behind() {
         }
     }
     // One looked before 192.
-    assert_eq!(world.rows(None), (vec![0, 1], (190..200).collect()));
+    assert_eq!(world.rows(None), (vec![0, 1], (190..200).collect(), Vec::new()));
 }
 
 /// A low number that comes again and again, without an installation, keeps nobody behind it from being forgotten.
@@ -88,7 +91,9 @@ fn a_number_that_comes_again_and_again_holds_nobody_up() {
         }
     }
     // One looked before 384.
-    assert_eq!(world.rows(None), ([0].into_iter().chain(191..200).collect(), (382..398).step_by(2).collect()));
+    let (numbers, places, runs) = world.rows(None);
+    assert_eq!((numbers, places), (vec![0], (382..398).step_by(2).collect()));
+    assert_eq!(runs, (191..200).collect::<Vec<_>>());
 }
 
 /// The highest numbers are forgotten, and after a restart lower ones are above all again.
@@ -103,11 +108,15 @@ fn a_counter_that_began_anew_climbs_again() {
     };
     sends(&mut world, 1000..1016);
     sends(&mut world, 0..33);
-    assert_eq!(world.rows(None), ((29..33).collect(), (45..49).collect()));
+    assert_eq!(world.rows(None), ((29..33).collect(), (45..49).collect(), vec![1000]));
     let mut world = world.reopen();
     sends(&mut world, 33..100);
-    // One looked before 96.
-    assert_eq!(world.rows(None), ((93..100).collect(), Vec::new()));
+    // One looked before 112.
+    assert_eq!(world.rows(None), ((93..100).collect(), (109..116).collect(), Vec::new()), "all came after that run");
+    let mut world = world.reopen();
+    sends(&mut world, 100..130);
+    // One looked before 144.
+    assert_eq!(world.rows(None), (Vec::new(), Vec::new(), vec![100]));
 }
 
 /// A database in which every message has two rows.
@@ -136,7 +145,7 @@ fn messages_of_before_are_recognised_and_forgotten() {
     let mut world = world.reopen();
     assert_eq!(world.sends(ONE, 95, "x"), Ok((1, true)));
     assert_eq!(world.sends(ONE, 0, "x"), Ok((1, true)), "the first of before");
-    assert_eq!((world.rows(ONE).0.len(), world.rows(ONE).1.len()), (96, 100));
+    assert_eq!((world.rows(ONE).0.len(), world.rows(ONE).1.len(), world.rows(ONE).2), (95, 100, vec![95]));
     world.now += 60_001;
     for number in 96..200 {
         if number == 130 {
@@ -145,9 +154,9 @@ fn messages_of_before_are_recognised_and_forgotten() {
         world.sends(ONE, number, "x").unwrap();
         world.now += 60_001;
     }
-    let (numbers, places) = world.rows(ONE);
-    assert!(places.is_empty(), "there is none of before: {places:?}");
-    assert!(numbers.len() < 8 + 16 && numbers.ends_with(&[198, 199]), "{numbers:?}");
+    let (numbers, places, runs) = world.rows(ONE);
+    assert!(numbers.is_empty() && places.is_empty(), "there is none of before: {numbers:?} {places:?}");
+    assert_eq!(runs, [159], "nor of the run before the last");
 }
 
 /// A message that the oracle knows.
@@ -234,7 +243,8 @@ fn what_is_forgotten_is_what_a_simple_oracle_lets_be_forgotten() {
         }
     }
     for instance in [None, ONE] {
-        let (numbers, places) = world.rows(instance);
-        assert!(numbers.len() < 8 + 16 && numbers[0] > 1_001_900 && places.is_empty(), "{numbers:?} {places:?}");
+        let (numbers, places, runs) = world.rows(instance);
+        assert!(numbers.is_empty() && places.is_empty(), "{numbers:?} {places:?}");
+        assert!(runs.len() < 4 && runs[0] > 1_001_900, "{runs:?}");
     }
 }
