@@ -4,6 +4,7 @@ use crate::net::{outq, socket};
 use actors::session::link::{Arrival, Link};
 use bytes::Bytes;
 use protocol::{Carrier, Frame};
+use rustix::net::SendFlags;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -12,7 +13,7 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Bytes up to which several pieces are copied together, to be sent as one: messages are short, and the shorter way
@@ -41,6 +42,26 @@ impl TcpLink {
         Ok(Self { stream, peer })
     }
 }
+
+impl TcpLink {
+    /// Sends without the system's library in between: its `send` may be cancelled, and sees to that before and after each call.
+    fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let sent =
+                self.stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(&self.stream, bytes, NO_SIGNAL)?));
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.stream.poll_write_ready(cx))?,
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+}
+
+/// A peer that has gone is an error, not a signal. Where the system has no such flag the socket is told so once, by Rust's library.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 /// What has come on a stream, read into `scratch`.
 ///
@@ -84,12 +105,12 @@ impl Link for TcpLink {
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match pieces {
             // `send` is a shorter way through the system than `writev`, and one piece is what there mostly is.
-            [piece] => Pin::new(&mut self.stream).poll_write(cx, piece),
+            [piece] => self.poll_send(cx, piece),
             pieces if pieces.iter().map(|piece| piece.len()).sum::<usize>() <= TOGETHER => {
                 let mut together = BUFFER.take().unwrap_or_else(|| Vec::with_capacity(TOGETHER));
                 together.clear();
                 pieces.iter().for_each(|piece| together.extend_from_slice(piece));
-                let written = Pin::new(&mut self.stream).poll_write(cx, &together);
+                let written = self.poll_send(cx, &together);
                 BUFFER.set(Some(together));
                 written
             }

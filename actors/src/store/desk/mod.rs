@@ -72,7 +72,8 @@ pub(super) struct Desk {
     /// message that comes again is rare, and is looked up.
     repeats: HashMap<Key, Option<Small>, DefaultHashBuilder>,
     /// Messages of the batch that belong to a run: their own rows are not there yet.
-    fresh: HashMap<(UserId, Option<Instance>, u64), Seen, DefaultHashBuilder>,
+    /// In the order in which they came: they are seldom asked for, and a batch is short.
+    fresh: Vec<(UserId, Option<Instance>, u64, Seen)>,
     installations: Kept<(UserId, Option<Instance>), Repeats, DefaultHashBuilder>,
     /// Messages of `log` that the batch blanks.
     blanked: HashSet<Key>,
@@ -89,7 +90,7 @@ impl Desk {
             accounts: Kept::new(ACCOUNTS),
             ends: Kept::new(ENDS),
             repeats: HashMap::default(),
-            fresh: HashMap::default(),
+            fresh: Vec::new(),
             installations: Kept::new(INSTALLATIONS),
             blanked: HashSet::new(),
             spoiled: false,

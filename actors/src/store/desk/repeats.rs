@@ -201,7 +201,9 @@ impl Desk {
         number: u64,
         first: u64,
     ) -> Result<Option<Seen>, ReadError> {
-        if let Some(seen) = self.fresh.get(&(from, instance, number)) {
+        let asked = (from, instance, number);
+        let fresh = self.fresh.iter().find(|(from, instance, number, _)| asked == (*from, *instance, *number));
+        if let Some((.., seen)) = fresh {
             return Ok(Some(*seen));
         }
         let key = |first| remembered(from, instance, Remembered::Run(first));
@@ -231,7 +233,7 @@ impl Desk {
 
     /// A message that the open batch has, and that is in a run.
     pub(in crate::store) fn put_seen(&mut self, from: UserId, instance: Option<Instance>, number: u64, seen: Seen) {
-        self.fresh.insert((from, instance, number), seen);
+        self.fresh.push((from, instance, number, seen));
     }
 
     /// The first or the last row of an installation, of one kind, that is at `least` or behind it.
