@@ -268,12 +268,17 @@ fn numbers_are_forgotten_when_there_are_enough_newer_ones_and_they_are_old() {
         let (mut a, b) = friends(&server, Kind::BinaryTcp);
         let first = packets::private(next_number(), &b.id, "first");
         let (id, _) = sent(&a.ask(first.clone()));
+        let mut send = |numbers: std::ops::Range<u32>| {
+            for n in numbers {
+                sent(&a.ask(packets::private(next_number(), &b.id, &n.to_string())));
+            }
+        };
+        // A run is forgotten as a whole, once the next one is old.
+        send(0..70);
         // Two, since the age is counted in milliseconds of another clock.
         server.pass_a_second();
         server.pass_a_second();
-        for n in 0..20 {
-            sent(&a.ask(packets::private(next_number(), &b.id, &n.to_string())));
-        }
+        send(70..90);
         let (again, _) = sent(&a.ask(first));
         assert_eq!(again != id, forgotten, "{settings:?}");
     }

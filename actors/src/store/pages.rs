@@ -92,7 +92,8 @@ impl Reader {
         let mut budget = Budget::new(limit, bytes);
         let (mut part, mut most) = (Vec::new(), FIRST_PART);
         // What is behind `after` may belong to a run that began before it.
-        let first = schema::place(prefix.clone(), Seq(after.0.saturating_add(1)));
+        let next = Seq(after.0.saturating_add(1));
+        let first = schema::place(prefix.clone(), next);
         let (mut held, mut full): (Option<Piece>, bool) = (None, false);
         view.scan(Family::Inbox, &prefix, &first, Way::Down, |key, value| {
             held = Some(Piece::of(key, value)?).filter(|piece| matches!(piece.row, InboxRow::Run { .. }));
@@ -102,7 +103,7 @@ impl Reader {
             let piece = Piece::of(key, value)?;
             // Only the next row says where this one ends.
             let before = held.take().map(|before| Piece { end: piece.place, ..before });
-            part.extend(before.filter(|before| before.end > after.next()));
+            part.extend(before.filter(|before| before.end > next));
             if page.rows.len() + part.len() >= limit.max(1) {
                 full = true;
                 return Ok(ControlFlow::Break(()));
