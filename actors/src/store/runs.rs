@@ -7,8 +7,8 @@
 //! - In `dedup` a run is what one installation wrote into one conversation while its numbers climbed. Its row has the number of the
 //!   first message; the messages' own rows have theirs ([`Numbered`]).
 //!
-//! Both end before [`SPAN`] places of the conversation are over, whoever wrote what is there, and before their messages have more than
-//! [`BYTES`]: so looking for one message of a run never takes more than that.
+//! Both end before [`SPAN`] places of the conversation are over, whoever wrote what is there, and before their own messages have more
+//! than [`BYTES`]: so looking for one message of a run never takes more than that, and what others wrote in between.
 //!
 //! Owns: how far a run reaches, and what is found in it. Never: writes, or decides when one begins (`desk/` does).
 
