@@ -147,20 +147,15 @@ impl Reader {
             }
         }
         for (piece, message) in part.drain(..).zip(bodies) {
-            let Piece { key, place, row, .. } = &piece;
-            let run = match *row {
-                InboxRow::Private { from, seq } => Some(Run { from, first: seq }),
-                InboxRow::Run { from, seq } if piece.is_single() => Some(Run { from, first: seq }),
-                InboxRow::Run { from, seq } => {
-                    self.take_in_run(view, owner, after, &piece, Run { from, first: seq }, budget, page)?;
+            let Piece { key, place, .. } = &piece;
+            let (item, size) = match piece.run() {
+                Some(_) if !piece.is_single() => {
+                    self.take_in_run(view, owner, after, &piece, budget, page)?;
                     if page.more {
                         return Ok(());
                     }
                     continue;
                 }
-                _ => None,
-            };
-            let (item, size) = match run {
                 Some(run) => {
                     let (talk, value) = message.ok_or_else(|| run.missing(owner, key))?;
                     self.inbox_message(view, owner, key, &talk, &value)?
@@ -177,17 +172,16 @@ impl Reader {
     }
 
     /// The same for a run of several messages, or of nobody knows how many.
-    #[allow(clippy::too_many_arguments, reason = "all that a page is made of")]
     fn take_in_run(
         &self,
         view: &View<'_>,
         owner: UserId,
         after: Seq,
         piece: &Piece,
-        run: Run,
         budget: &mut Budget,
         page: &mut InboxPage,
     ) -> Result<(), ReadError> {
+        let Some(run) = piece.run() else { return Ok(()) };
         let mut place = piece.place;
         run.messages(view, owner, &piece.key, |key, value| {
             if place >= piece.end {
@@ -398,14 +392,18 @@ impl Piece {
         self.end == self.place.next() || !matches!(self.row, InboxRow::Run { .. })
     }
 
-    /// Where the one message is that it stands for.
-    fn message(&self, owner: UserId) -> Option<Key> {
+    /// The messages that it stands for, where it is no notice.
+    fn run(&self) -> Option<Run> {
         match self.row {
-            InboxRow::Private { from, seq } | InboxRow::Run { from, seq } if self.is_single() => {
-                Some(schema::place(schema::conversation(Conversation::between(owner, from)), seq))
-            }
+            InboxRow::Private { from, seq } | InboxRow::Run { from, seq } => Some(Run { from, first: seq }),
             _ => None,
         }
+    }
+
+    /// Where the one message is that it stands for.
+    fn message(&self, owner: UserId) -> Option<Key> {
+        let Run { from, first } = self.run().filter(|_| self.is_single())?;
+        Some(schema::place(schema::conversation(Conversation::between(owner, from)), first))
     }
 }
 
