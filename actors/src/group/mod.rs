@@ -299,7 +299,7 @@ impl Handler<Post> for Group {
             return match stamp {
                 None => origin.refuse(Refusal::Busy),
                 Some(stamp) => {
-                    let op = Op::Again { from, group: handle.id, stamp, otherwise: Refusal::Busy };
+                    let op = Op::Again { from, group: handle.id, body, stamp, otherwise: Refusal::Busy };
                     self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
                 }
             };

@@ -6,7 +6,7 @@ use crate::group::Post;
 use crate::registry::SendPrivate;
 use crate::session::Session;
 use crate::session::dispatch::{Found, Question};
-use crate::store::{Conversation, Destination, LoadHistory, Op, Stamp, Submit, Then};
+use crate::store::{Conversation, LoadHistory, Op, Stamp, Submit, Then};
 use protocol::{Body, Correspondent, Peer, Refusal, Seq, UserId, WhichGroup, Who};
 
 impl Session {
@@ -25,7 +25,7 @@ impl Session {
         }
         let to = known!(self, ticket, self.find_user(to, found), NoSuchUser);
         let origin = self.origin(ticket);
-        let stamp = self.stamp(number, Destination::User(to.id), body);
+        let stamp = self.stamp(number);
         let customs = &self.manners().customs;
         let (online_only, friends_only) = (!customs.store_offline, customs.friends_only);
         let message = SendPrivate { from, to: to.id, body: body.clone(), online_only, friends_only, stamp, origin };
@@ -53,12 +53,12 @@ impl Session {
         };
         let origin = self.origin(ticket);
         let echo = self.manners().group_echo;
-        let stamp = self.stamp(number, Destination::Group(group), body);
+        let stamp = self.stamp(number);
         match self.member.as_ref().and_then(|member| member.feeds.group(group)) {
             Some(followed) => followed.listening.handle().tell(Post { from, body: body.clone(), echo, stamp, origin }),
             None => match stamp {
                 Some(stamp) => {
-                    let op = Op::Again { from, group, stamp, otherwise: Refusal::NotMember };
+                    let op = Op::Again { from, group, body: body.clone(), stamp, otherwise: Refusal::NotMember };
                     self.house.store.do_send(Submit { op, origin: Some(origin), then: Then::Registry });
                 }
                 None => self.refuse(ticket, Refusal::NotMember),
@@ -67,10 +67,10 @@ impl Session {
         None
     }
 
-    /// By which a message with a number of the client's own is told from others. Hashes it, so only what goes on.
-    fn stamp(&self, number: Option<u64>, to: Destination, body: &Body) -> Option<Stamp> {
+    /// By which a message with a number of the client's own is told from others.
+    fn stamp(&self, number: Option<u64>) -> Option<Stamp> {
         let instance = self.member.as_ref()?.instance.as_deref().copied();
-        Some(Stamp::of(instance, number?, to, body))
+        Some(Stamp { instance, number: number? })
     }
 
     pub(in crate::session) fn history(

@@ -8,7 +8,7 @@
 
 mod repeats;
 
-pub(super) use repeats::{Added, Needs, Repeats, Seen};
+pub(super) use repeats::{Added, Fresh, Needs, Repeats, Seen};
 
 use super::batch::Batch;
 use super::caches::Kept;
@@ -71,9 +71,9 @@ pub(super) struct Desk {
     /// Rows of `dedup` as the batch will leave them; `None` is deleted. Nothing of it is kept when the batch is committed: a
     /// message that comes again is rare, and is looked up.
     repeats: HashMap<Key, Option<Small>, DefaultHashBuilder>,
-    /// Messages of the batch that belong to a run: their own rows are not there yet.
+    /// Messages of the batch that belong to a run.
     /// In the order in which they came: they are seldom asked for, and a batch is short.
-    fresh: Vec<(UserId, Option<Instance>, u64, Seen)>,
+    fresh: Vec<Fresh>,
     installations: Kept<(UserId, Option<Instance>), Repeats, DefaultHashBuilder>,
     /// Messages of `log` that the batch blanks.
     blanked: HashSet<Key>,

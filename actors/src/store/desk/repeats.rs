@@ -2,13 +2,13 @@
 //! after a start. Never: decides what is remembered (`ledger/dedup/` does).
 
 use super::Desk;
-use crate::store::ops::{Destination, Stamp};
+use crate::store::ops::{Destination, content_hash};
 use crate::store::rows::{self, Ends, Firsts, NthRow, ReadError, Row, RunRow, SentRow, Since, Small};
 use crate::store::runs::{self, Open};
 use crate::store::schema::{Family, Key, Remembered, behind, last_number, remembered};
 use crate::store::view::{View, Way};
 use bytes::Bytes;
-use protocol::{Instance, Seq, UserId};
+use protocol::{Body, Instance, Seq, UserId};
 use serde::Serialize;
 use std::ops::ControlFlow;
 
@@ -92,8 +92,19 @@ pub(in crate::store) struct Seen {
     pub(in crate::store) seq: Seq,
     /// When it came, in milliseconds since 1970 (UTC).
     pub(in crate::store) at_ms: u64,
-    /// [`Stamp::hash`].
+    /// [`content_hash`].
     pub(in crate::store) hash: [u8; 32],
+}
+
+/// A message of the open batch that belongs to a run: its own row is not there yet.
+pub(in crate::store) struct Fresh {
+    pub(in crate::store) from: UserId,
+    pub(in crate::store) instance: Option<Instance>,
+    pub(in crate::store) number: u64,
+    pub(in crate::store) seq: Seq,
+    pub(in crate::store) at_ms: u64,
+    pub(in crate::store) to: Destination,
+    pub(in crate::store) body: Body,
 }
 
 impl Desk {
@@ -202,9 +213,9 @@ impl Desk {
         first: u64,
     ) -> Result<Option<Seen>, ReadError> {
         let asked = (from, instance, number);
-        let fresh = self.fresh.iter().find(|(from, instance, number, _)| asked == (*from, *instance, *number));
-        if let Some((.., seen)) = fresh {
-            return Ok(Some(*seen));
+        let fresh = self.fresh.iter().find(|fresh| asked == (fresh.from, fresh.instance, fresh.number));
+        if let Some(Fresh { seq, at_ms, to, body, .. }) = fresh {
+            return Ok(Some(Seen { seq: *seq, at_ms: *at_ms, hash: content_hash(*to, body) }));
         }
         let key = |first| remembered(from, instance, Remembered::Run(first));
         let mut begins = None;
@@ -223,7 +234,7 @@ impl Desk {
             if numbered.number == number {
                 let row = rows::decode_log(key, value)?;
                 let seq = Seq(last_number(key).ok_or_else(|| ReadError::row(key, "has no place"))?);
-                let hash = numbered.hash.unwrap_or_else(|| Stamp::of(instance, number, run.to(), &row.body).hash);
+                let hash = numbered.hash.unwrap_or_else(|| content_hash(run.to(), &row.body));
                 seen = Some(Seen { seq, at_ms: row.at_ms, hash });
             }
             Ok(ControlFlow::Break(()))
@@ -232,8 +243,8 @@ impl Desk {
     }
 
     /// A message that the open batch has, and that is in a run.
-    pub(in crate::store) fn put_seen(&mut self, from: UserId, instance: Option<Instance>, number: u64, seen: Seen) {
-        self.fresh.push((from, instance, number, seen));
+    pub(in crate::store) fn put_fresh(&mut self, fresh: Fresh) {
+        self.fresh.push(fresh);
     }
 
     /// The first or the last row of an installation, of one kind, that is at `least` or behind it.

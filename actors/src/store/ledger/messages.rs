@@ -20,7 +20,7 @@ impl Ledger {
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
         // A message that comes again has the answer that it had, whatever has changed since.
-        let remember = match self.look_back(from, Destination::User(to), stamp, now_ms)? {
+        let remember = match self.look_back(from, Destination::User(to), stamp, &body, now_ms)? {
             Past::Repeated(outcome) => return Ok(outcome),
             Past::New(remember) => remember,
         };
@@ -40,7 +40,7 @@ impl Ledger {
         let row = LogRow { from, at_ms: now_ms, numbered: Remember::numbered(remember.as_ref()), body };
         let seq = self.desk.append_log(talk, head, &row);
         let inbox = self.desk.append_inbox_message(to, inbox, from, seq, row.body.data.len());
-        self.remember(remember, seq, row.body.data.len());
+        self.remember(remember, seq, &row.body);
         let body = row.body;
         Ok(Outcome::Private { from: sender, to: receiver.person, seq, inbox, at_ms: now_ms, body })
     }
@@ -59,7 +59,7 @@ impl Ledger {
         stamp: Option<Stamp>,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
-        let remember = match self.look_back(from, Destination::Group(group), stamp, now_ms)? {
+        let remember = match self.look_back(from, Destination::Group(group), stamp, &body, now_ms)? {
             Past::Repeated(outcome) => return Ok(outcome),
             Past::New(remember) => remember,
         };
@@ -73,7 +73,7 @@ impl Ledger {
 
         let row = LogRow { from, at_ms: now_ms, numbered: Remember::numbered(remember.as_ref()), body };
         let seq = self.desk.append_log(talk, head, &row);
-        self.remember(remember, seq, row.body.data.len());
+        self.remember(remember, seq, &row.body);
         let body = row.body;
         Ok(Outcome::Posted { from: sender, group: card.group, seq, at_ms: now_ms, body })
     }

@@ -231,7 +231,9 @@ impl Ledger {
             Op::RemoveMember { user, group, member, reason } => self.remove_member(user, group, member, reason),
             Op::TransferGroup { user, group, member } => self.transfer_group(user, group, member),
             Op::DissolveGroup { user, group } => self.dissolve_group(user, group),
-            Op::Again { from, group, stamp, otherwise } => self.again(from, group, &stamp, otherwise, now_ms),
+            Op::Again { from, group, body, stamp, otherwise } => {
+                self.again(from, group, (stamp, &body), otherwise, now_ms)
+            }
             Op::Recall { user, of, place } => self.recall(user, of, place, now_ms),
             Op::Leave { user, group } => self.leave(user, group),
             Op::Private { from, to, body, friends_only, stamp } => {

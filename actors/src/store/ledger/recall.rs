@@ -3,7 +3,7 @@
 
 use super::Ledger;
 use crate::store::desk::Line;
-use crate::store::ops::{Conversation, Destination, Outcome, Stamp};
+use crate::store::ops::{Conversation, Destination, Outcome, content_hash};
 use crate::store::rows::{LogRow, Numbered};
 use crate::store::schema;
 use crate::store::schema::Table;
@@ -63,8 +63,8 @@ impl Ledger {
         if within == 0 || now_ms.saturating_sub(row.at_ms) > within {
             return Err(Refusal::TooLate);
         }
-        let hash = |numbered: Numbered| Stamp::of(numbered.instance, numbered.number, to, &row.body).hash;
-        let numbered = row.numbered.map(|numbered| Numbered { hash: Some(hash(numbered)), ..numbered });
+        let hash = || Some(content_hash(to, &row.body));
+        let numbered = row.numbered.map(|numbered| Numbered { hash: hash(), ..numbered });
         Ok(LogRow { numbered, body: Body { kind: BodyKind::Recalled, data: Bytes::new() }, ..row })
     }
 }

@@ -13,7 +13,7 @@ pub use found::{
 };
 pub use outcome::{Lapse, Outcome};
 pub use protocol::Mark;
-pub use stamp::{Destination, Stamp};
+pub use stamp::{Destination, Stamp, content_hash};
 
 use protocol::{
     Body, CodePurpose, Email, FriendPolicy, GroupAbout, GroupChange, GroupId, JoinPolicy, MessagePolicy, Name,
@@ -204,6 +204,8 @@ pub enum Op {
         from: UserId,
         /// Where.
         group: GroupId,
+        /// What.
+        body: Body,
         /// By which it is told.
         stamp: Stamp,
         /// What is said of a new one.

@@ -10,11 +10,11 @@
 //! now and then, and a bounded number at a time. Databases from before have messages that *climbed* with a row each.
 
 use super::Ledger;
-use crate::store::desk::{Added, Needs, Repeats, Seen};
-use crate::store::ops::{Destination, Outcome, Stamp};
+use crate::store::desk::{Added, Fresh, Needs, Repeats, Seen};
+use crate::store::ops::{Destination, Outcome, Stamp, content_hash};
 use crate::store::rows::{self, NthRow, Numbered, ReadError, RunRow, SentRow, Since};
 use crate::store::schema::{Key, Remembered, remembered};
-use protocol::{GroupId, Instance, Refusal, Seq, UserId};
+use protocol::{Body, GroupId, Instance, Refusal, Seq, UserId};
 
 /// With so many messages of an installation one look for what can be forgotten.
 const EVERY: u64 = 16;
@@ -44,7 +44,7 @@ pub(super) struct Remember {
 impl Remember {
     /// What the message's own row says: its number, where that climbs. Any other has rows of its own, and must not be found beside them.
     pub(super) fn numbered(remember: Option<&Self>) -> Option<Numbered> {
-        let Self { stamp: Stamp { instance, number, .. }, row, .. } = remember?;
+        let Self { stamp: Stamp { instance, number }, row, .. } = remember?;
         row.climbs(*number).then_some(Numbered { instance: *instance, number: *number, hash: None })
     }
 
@@ -60,11 +60,12 @@ impl Ledger {
         from: UserId,
         to: Destination,
         stamp: Option<Stamp>,
+        body: &Body,
         now_ms: u64,
     ) -> Result<Past, Refusal> {
         let Some(stamp) = stamp else { return Ok(Past::New(None)) };
         let row = self.desk.repeats(from, stamp.instance)?;
-        if let Some(outcome) = self.repeated(from, &row, &stamp, now_ms)? {
+        if let Some(outcome) = self.repeated(from, &row, stamp, || content_hash(to, body), now_ms)? {
             return Ok(Past::Repeated(outcome));
         }
         let (forget, row) = self.forgettable(from, stamp.instance, row, now_ms)?;
@@ -72,19 +73,27 @@ impl Ledger {
     }
 
     /// The answer that a message has if it has come before.
-    fn repeated(&self, from: UserId, row: &Repeats, stamp: &Stamp, now_ms: u64) -> Result<Option<Outcome>, Refusal> {
+    fn repeated(
+        &self,
+        from: UserId,
+        row: &Repeats,
+        stamp: Stamp,
+        hash: impl FnOnce() -> [u8; 32],
+        now_ms: u64,
+    ) -> Result<Option<Outcome>, Refusal> {
         // Clients count upwards: most numbers are above all that came before, and need not be looked for.
         let may_be_there = row.highest.is_none_or(|highest| stamp.number <= highest);
         let seen = if may_be_there { self.seen(from, row, stamp)? } else { None };
         if let Some(seen) = seen {
+            let is_same = seen.hash == hash();
             let repeated = match stamp.instance {
-                Some(_) if seen.hash != stamp.hash => return Err(Refusal::Conflict),
+                Some(_) if !is_same => return Err(Refusal::Conflict),
                 Some(_) => true,
                 // Its counter may have begun anew: then only the same words, and soon, are the same message.
                 None => {
                     let bare = self.settings.binary.dedup_bare_s.saturating_mul(1000);
                     // 0 is never, also within the same millisecond.
-                    bare > 0 && seen.hash == stamp.hash && now_ms.abs_diff(seen.at_ms) <= bare
+                    bare > 0 && is_same && now_ms.abs_diff(seen.at_ms) <= bare
                 }
             };
             if repeated {
@@ -94,27 +103,27 @@ impl Ledger {
         Ok(None)
     }
 
-    /// Remembers a message that was just staged, with so many bytes, and forgets a few old ones. Writes only.
-    pub(super) fn remember(&mut self, remember: Option<Remember>, seq: Seq, bytes: usize) {
+    /// Remembers a message that was just staged, and forgets a few old ones. Writes only.
+    pub(super) fn remember(&mut self, remember: Option<Remember>, seq: Seq, body: &Body) {
         let Some(mut remember) = remember else { return };
         for key in std::mem::take(&mut remember.forget) {
             self.desk.delete_repeat(key);
         }
-        let Remember { from, to, stamp: Stamp { instance, number, hash }, at_ms, mut row, .. } = remember;
-        let Added { nth, row: needs } = row.add(number, to, seq, bytes);
+        let Remember { from, to, stamp: Stamp { instance, number }, at_ms, mut row, .. } = remember;
+        let Added { nth, row: needs } = row.add(number, to, seq, body.data.len());
         match needs {
             Needs::Nothing => {}
             Needs::Run(ends) => {
                 self.desk.put_repeat(remember.key(Remembered::Run(number)), &RunRow::new(nth, at_ms, seq, to, ends));
             }
             Needs::Place(ends) => {
-                let sent = SentRow::new(nth, at_ms, seq, to, hash);
+                let sent = SentRow::new(nth, at_ms, seq, to, content_hash(to, body));
                 self.desk.put_repeat(remember.key(Remembered::Number(number)), &sent);
                 self.desk.put_repeat(remember.key(Remembered::Nth(nth)), &NthRow { number, since: Since::Ends(ends) });
             }
         }
         if !matches!(needs, Needs::Place(_)) {
-            self.desk.put_seen(from, instance, number, Seen { seq, at_ms, hash });
+            self.desk.put_fresh(Fresh { from, instance, number, seq, at_ms, to, body: body.clone() });
         }
         self.desk.put_repeats(from, instance, row);
     }
@@ -124,12 +133,12 @@ impl Ledger {
         &mut self,
         from: UserId,
         group: GroupId,
-        stamp: &Stamp,
+        (stamp, body): (Stamp, &Body),
         otherwise: Refusal,
         now_ms: u64,
     ) -> Result<Outcome, Refusal> {
         let row = self.desk.repeats(from, stamp.instance)?;
-        match self.repeated(from, &row, stamp, now_ms)? {
+        match self.repeated(from, &row, stamp, || content_hash(Destination::Group(group), body), now_ms)? {
             Some(outcome) => Ok(outcome),
             None => {
                 self.living_group(group)?;
@@ -277,8 +286,8 @@ impl Ledger {
     }
 
     /// A message that came before.
-    fn seen(&self, from: UserId, row: &Repeats, stamp: &Stamp) -> Result<Option<Seen>, ReadError> {
-        let Stamp { instance, number, .. } = *stamp;
+    fn seen(&self, from: UserId, row: &Repeats, stamp: Stamp) -> Result<Option<Seen>, ReadError> {
+        let Stamp { instance, number } = stamp;
         // One with a row of its own came later than one in a run with the same number.
         if let Some(SentRow { seq, at_ms, hash, .. }) = self.sent(from, instance, number)? {
             return Ok(Some(Seen { seq: Seq(seq), at_ms, hash }));

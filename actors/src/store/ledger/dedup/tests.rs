@@ -1,7 +1,7 @@
 mod forgetting;
 
 use crate::settings::ActorSettings;
-use crate::store::ops::{Conversation, Destination, Op, Outcome, Stamp};
+use crate::store::ops::{Conversation, Destination, Op, Outcome, Stamp, content_hash};
 use crate::store::schema::Remembered;
 use crate::store::{Ledger, LedgerSettings};
 use protocol::{
@@ -71,13 +71,13 @@ impl World {
 
 fn private(instance: Option<Instance>, number: u64, text: &str) -> Op {
     let body = Body::text(text);
-    let stamp = Some(Stamp::of(instance, number, Destination::User(B), &body));
+    let stamp = Some(Stamp { instance, number });
     Op::Private { from: A, to: B, body, friends_only: false, stamp }
 }
 
 fn post(group: GroupId, number: u64, text: &str) -> Op {
     let body = Body::text(text);
-    let stamp = Some(Stamp::of(ONE, number, Destination::Group(group), &body));
+    let stamp = Some(Stamp { instance: ONE, number });
     Op::Post { from: A, group, body, stamp }
 }
 
@@ -146,7 +146,7 @@ fn the_answer_is_the_first_one_also_within_one_batch() {
 #[test]
 fn destination_kind_and_number_belong_to_what_is_compared() {
     let body = Body::text("x");
-    let of = |to, body: &Body| Stamp::of(ONE, 1, to, body).hash;
+    let of = content_hash;
     let all = [
         of(Destination::User(A), &body),
         of(Destination::User(B), &body),
@@ -183,15 +183,15 @@ fn a_post_is_recognised_by_whoever_has_left() {
     world.does(Op::Leave { user: A, group }).unwrap();
     assert_eq!(world.does(post(group, 1, "x")).map(|outcome| place(&outcome)), Ok((1, true)));
     let again = |text: &str| {
-        let stamp = Stamp::of(ONE, 1, Destination::Group(group), &Body::text(text));
-        Op::Again { from: A, group, stamp, otherwise: Refusal::NotMember }
+        let stamp = Stamp { instance: ONE, number: 1 };
+        Op::Again { from: A, group, body: Body::text(text), stamp, otherwise: Refusal::NotMember }
     };
     assert_eq!(world.does(again("x")), Ok(Outcome::Repeated { seq: Seq(1), at_ms: NOW }));
     assert_eq!(world.does(again("y")), Err(Refusal::Conflict));
     assert_eq!(world.does(post(group, 2, "x")), Err(Refusal::NoSuchGroup));
-    let stamp = Stamp::of(ONE, 2, Destination::Group(group), &Body::text("x"));
+    let (stamp, body) = (Stamp { instance: ONE, number: 2 }, Body::text("x"));
     assert_eq!(
-        world.does(Op::Again { from: A, group, stamp, otherwise: Refusal::NotMember }),
+        world.does(Op::Again { from: A, group, body, stamp, otherwise: Refusal::NotMember }),
         Err(Refusal::NoSuchGroup)
     );
 }

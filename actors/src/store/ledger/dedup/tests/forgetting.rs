@@ -129,7 +129,7 @@ fn messages_of_before_are_recognised_and_forgotten() {
         rocks.db().put_cf(dedup, remembered(A, ONE, what), row).unwrap();
     };
     let row = |version: u8, fields: Vec<u8>| [vec![version], fields].concat();
-    let hash = Stamp::of(ONE, 0, Destination::User(B), &Body::text("x")).hash;
+    let hash = content_hash(Destination::User(B), &Body::text("x"));
     for nth in 0..100u64 {
         // Counting upwards, but for 90 to 94, which came once more.
         let number = if nth < 95 { nth } else { nth - 5 };
