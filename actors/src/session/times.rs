@@ -318,7 +318,10 @@ impl Session {
             };
             match &mut self.clock.alarm {
                 None => self.clock.alarm = Some(Box::pin(sleep_until(due))),
-                Some(alarm) if due < alarm.deadline() || alarm.is_elapsed() => alarm.as_mut().reset(due),
+                // One that has rung has its time behind it. What rings since this turn began wakes the session once more.
+                Some(alarm) if due < alarm.deadline() || alarm.deadline() <= self.clock.now => {
+                    alarm.as_mut().reset(due);
+                }
                 // It stands, and knows whom to wake: a session is one task from its first turn to its last.
                 Some(_) => return,
             }

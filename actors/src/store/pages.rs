@@ -94,15 +94,23 @@ impl Reader {
         // What is behind `after` may belong to a run that began before it.
         let next = Seq(after.0.saturating_add(1));
         let first = schema::place(prefix.clone(), next);
-        let (mut held, mut full): (Option<Piece>, bool) = (None, false);
-        view.scan(Family::Inbox, &prefix, &first, Way::Down, |key, value| {
-            held = Some(Piece::of(key, value)?).filter(|piece| matches!(piece.row, InboxRow::Run { .. }));
-            Ok(ControlFlow::Break(()))
-        })?;
+        let (mut held, mut full, mut began) = (None, false, false);
+        let run_before = || {
+            let mut last = None;
+            view.scan(Family::Inbox, &prefix, &first, Way::Down, |key, value| {
+                last = Some(Piece::of(key, value)?).filter(|piece| matches!(piece.row, InboxRow::Run { .. }));
+                Ok(ControlFlow::Break(()))
+            })?;
+            Ok::<_, ReadError>(last)
+        };
         view.scan(Family::Inbox, &first, &behind(&prefix), Way::Up, |key, value| {
             let piece = Piece::of(key, value)?;
+            // Where a row is at that place nothing that began before goes on there.
+            if !std::mem::replace(&mut began, true) && piece.place > next {
+                held = run_before()?;
+            }
             // Only the next row says where this one ends.
-            let before = held.take().map(|before| Piece { end: piece.place, ..before });
+            let before = held.take().map(|before: Piece| Piece { end: piece.place, ..before });
             part.extend(before.filter(|before| before.end > next));
             if page.rows.len() + part.len() >= limit.max(1) {
                 full = true;
@@ -115,6 +123,9 @@ impl Reader {
             held = Some(piece);
             Ok(if page.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
+        if !began {
+            held = run_before()?;
+        }
         let end = part.last().map(|piece| piece.end);
         if !page.more {
             part.extend(held);
