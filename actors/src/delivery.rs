@@ -38,6 +38,11 @@ impl SessionHandle {
         Self { id, dialect, carrier, peer, place, waiting: AtomicUsize::new(0), condemned: AtomicBool::new(false) }
     }
 
+    /// Where it lives.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Whether who sits there is asked whether it takes a file, and hears how it goes.
     #[must_use]
     pub fn is_asked_for_files(&self) -> bool {

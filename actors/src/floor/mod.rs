@@ -9,10 +9,12 @@
 
 mod note;
 mod porter;
+mod prefetch;
 
 pub use note::Note;
 pub(crate) use note::{Place, Post, Tray};
 pub(crate) use porter::Porter;
+pub(crate) use prefetch::{AHEAD, notes_come, prefetch};
 
 use crate::delivery::SessionHandle;
 use crate::session::Session;
@@ -51,6 +53,12 @@ pub(crate) struct Floor {
 struct Seats {
     all: Vec<Option<Seated>>,
     free: Vec<u32>,
+}
+
+impl Seats {
+    fn at(&self, seat: u32) -> Option<&Seated> {
+        self.all.get(seat as usize).and_then(Option::as_ref)
+    }
 }
 
 impl Floor {
@@ -156,7 +164,7 @@ impl Floor {
     }
 
     fn at(&self, seat: u32) -> Option<Seated> {
-        self.seats.borrow().all.get(seat as usize).cloned().flatten()
+        self.seats.borrow().at(seat).cloned()
     }
 
     /// Hands a note over, unless the session is in a turn: then it comes back. For one who has gone it is lost.
@@ -195,7 +203,10 @@ impl Floor {
             return false;
         }
         let now = Instant::now();
-        for _ in 0..most {
+        for n in 0..most {
+            if n % AHEAD == 0 {
+                self.writes_come();
+            }
             let Some(seat) = self.restless.borrow_mut().pop_front() else { return false };
             let Some(seated) = self.at(seat) else { continue };
             if let Ok(mut session) = seated.try_borrow_mut() {

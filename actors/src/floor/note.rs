@@ -1,6 +1,7 @@
 //! What is said to a session, and the tray through which it comes from other threads.
 //! Owns: notes that wait. Never: loses one of a session that lives, or changes their order.
 
+use super::Floor;
 use crate::delivery::{Answer, Attached, Backlog, Deliver, MembershipChanged};
 use futures::task::AtomicWaker;
 use protocol::{ClosingReason, SessionId};
@@ -54,6 +55,13 @@ impl From<Backlog> for Note {
 pub(crate) struct Place {
     pub(crate) tray: Arc<Tray>,
     pub(crate) seat: u32,
+}
+
+impl Place {
+    /// Whether that is on this floor.
+    pub(super) fn is_on(&self, floor: &Floor) -> bool {
+        Arc::ptr_eq(&self.tray, &floor.tray)
+    }
 }
 
 /// A note on its way to a session. Seats are used again: who sits there now may be somebody else.

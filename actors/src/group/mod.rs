@@ -17,6 +17,7 @@ pub use messages::{
 pub use room::{Listener, Room};
 
 use crate::delivery::{Answered, Attached, Deliver, MembershipChanged, Origin, SessionHandle};
+use crate::floor::{AHEAD, notes_come};
 use crate::house::House;
 use crate::store::{Committable, Conversation, Mark, Op, Outcome, Submit, Then};
 use actix::prelude::*;
@@ -141,9 +142,12 @@ impl Group {
         }
         let listeners = self.room.listeners();
         let slice = self.fan.slice(listeners.len());
-        for listener in listeners.get(slice).unwrap_or_default() {
-            for post in self.fan.round() {
-                post.deliver(listener.user, &listener.session);
+        for next in listeners.get(slice).unwrap_or_default().chunks(AHEAD) {
+            notes_come(next.iter().map(|listener| &*listener.session));
+            for listener in next {
+                for post in self.fan.round() {
+                    post.deliver(listener.user, &listener.session);
+                }
             }
         }
         self.open = self.open.saturating_sub(self.fan.end(now));

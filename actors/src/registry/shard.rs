@@ -3,12 +3,16 @@
 
 use super::{Presence, Registry};
 use crate::delivery::{Answered, Deliver, MembershipChanged, Origin, SessionHandle};
+use crate::floor::{AHEAD, notes_come};
 use crate::house::{Essential, House};
 use crate::store::{Committable, Mark, Op, Outcome, Stamp, Submit, Then};
 use actix::prelude::*;
 use protocol::{Body, ClosingReason, Event, Instance, Kept, Outgoing, Person, Refusal, SessionId, UserId};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+
+/// Messages whose two sides are fetched together.
+const AT_ONCE: usize = AHEAD / 2;
 
 /// The actor.
 pub struct Shard {
@@ -27,6 +31,17 @@ impl Shard {
 
     pub(super) fn registry(&self) -> &Registry {
         &self.house.registry
+    }
+
+    /// Fetches those who are told of the first of these messages.
+    fn committed_come(&self, messages: &[Committable]) {
+        let next = messages.iter().take(AT_ONCE);
+        let writers = next.clone().filter_map(|message| message.origin.as_ref()).map(|origin| &origin.session);
+        let readers = next.flat_map(|message| match &message.outcome {
+            Outcome::Private { to, .. } => self.presence.sessions(to.id),
+            _ => &[],
+        });
+        notes_come(readers.chain(writers).map(|session| &**session));
     }
 
     fn deliver(&self, to: UserId, what: &Arc<Outgoing>, mark: Option<Mark>) {
@@ -368,15 +383,19 @@ impl Handler<Committed> for Shard {
     type Result = ();
 
     fn handle(&mut self, Committed(messages): Committed, _: &mut Context<Self>) {
-        for Committable { origin, outcome } in messages {
-            let Outcome::Private { from, to, seq, inbox, at_ms, body } = outcome else { continue };
-            let receiver = to.id;
-            let mark = Mark::Inbox(inbox);
-            let event = Event::Private { from, to, seq, at_ms, body };
-            let what = Arc::new(Outgoing::kept(event, Kept { mark, late: false }));
-            self.deliver(receiver, &what, Some(mark));
-            if let Some(origin) = origin {
-                origin.answer(Answered::Sent { seq, at_ms });
+        let mut messages = messages.into_iter();
+        while !messages.as_slice().is_empty() {
+            self.committed_come(messages.as_slice());
+            for Committable { origin, outcome } in messages.by_ref().take(AT_ONCE) {
+                let Outcome::Private { from, to, seq, inbox, at_ms, body } = outcome else { continue };
+                let receiver = to.id;
+                let mark = Mark::Inbox(inbox);
+                let event = Event::Private { from, to, seq, at_ms, body };
+                let what = Arc::new(Outgoing::kept(event, Kept { mark, late: false }));
+                self.deliver(receiver, &what, Some(mark));
+                if let Some(origin) = origin {
+                    origin.answer(Answered::Sent { seq, at_ms });
+                }
             }
         }
     }

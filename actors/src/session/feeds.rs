@@ -5,6 +5,7 @@
 //! A feed that is behind does not take live deliveries: it reads on from the store until it has caught up. Live ones
 //! only tell it how far there is to go. So a long backlog needs no memory, and there is no gap where it ends.
 
+use crate::floor::prefetch;
 use crate::group::Listening;
 use crate::store::Mark;
 use protocol::{GroupId, GroupRef, Seq};
@@ -106,6 +107,11 @@ impl Feeds {
     pub fn new(cursor: Seq) -> Self {
         let inbox = Feed { shown: cursor, head: cursor, unread: true, reading: None, since: cursor, furthest: cursor };
         Self { inbox, groups: Vec::new(), left: None }
+    }
+
+    /// Fetches the first group: most people follow few.
+    pub(crate) fn prefetch(&self) {
+        self.groups.first().into_iter().for_each(prefetch);
     }
 
     /// Follows a group from after `shown` on; `head` is the last place that exists.

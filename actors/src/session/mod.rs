@@ -24,7 +24,7 @@ pub use receipts::Receipts;
 pub use window::{Ack, Next, Window};
 
 use crate::delivery::{Answer, Attached, Backlog, Deliver, MembershipChanged, SessionHandle};
-use crate::floor::{Note, Place as Home};
+use crate::floor::{Note, Place as Home, prefetch};
 use crate::house::House;
 use crate::registry::Detach;
 use crate::store::{Mark, Op, Submit, Then};
@@ -214,6 +214,28 @@ impl Session {
     /// Its number.
     pub(crate) fn id(&self) -> SessionId {
         self.handle.id
+    }
+
+    /// Fetches what the session needs beside itself for a note.
+    pub(crate) fn prefetch_for_note(&self) {
+        if let Some(member) = &self.member {
+            prefetch(&**member);
+        }
+        self.outbox.prefetch();
+    }
+
+    /// The same, of what lies one step further.
+    pub(crate) fn prefetch_feeds(&self) {
+        if let Some(member) = &self.member {
+            member.feeds.prefetch();
+            member.receiving.prefetch();
+        }
+    }
+
+    /// Fetches what the session needs beside itself to write.
+    pub(crate) fn prefetch_for_write(&self) {
+        prefetch(&*self.link);
+        self.outbox.prefetch();
     }
 
     /// Somebody has said something.

@@ -3,6 +3,7 @@
 //! Never: allocates while it is empty, or copies a frame.
 
 use super::link::Link;
+use crate::floor::prefetch;
 use crate::store::Mark;
 use bytes::{Buf, Bytes};
 use protocol::{Frame, Frames};
@@ -129,6 +130,11 @@ pub struct Packed {
 }
 
 impl Outbox {
+    /// Fetches its queues, where it has any.
+    pub(super) fn prefetch(&self) {
+        self.queues.iter().for_each(|queues| prefetch(&**queues));
+    }
+
     /// Empty. `can_probe` says whether the link can be asked what the peer has.
     #[must_use]
     pub fn new(can_probe: bool) -> Self {

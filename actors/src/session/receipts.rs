@@ -10,6 +10,7 @@
 //! Never: lets a mark go backwards, or confirms what was not written.
 
 use super::outbox::Packed;
+use crate::floor::prefetch;
 use crate::store::Mark;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -56,6 +57,11 @@ const SPAN: Duration = Duration::from_secs(5);
 const BATCHES: usize = 32;
 
 impl Receipts {
+    /// Fetches what it keeps elsewhere.
+    pub(super) fn prefetch(&self) {
+        self.inner.iter().for_each(|inner| prefetch(&**inner));
+    }
+
     /// A stored place is on its way.
     pub fn packed(&mut self, Packed { mark, end }: Packed, now: Instant) {
         let inner = self.inner.get_or_insert_default();

@@ -25,6 +25,13 @@ impl Receiving {
         }
     }
 
+    /// Fetches what it keeps elsewhere.
+    pub(super) fn prefetch(&self) {
+        if let Self::Told(receipts) = self {
+            receipts.prefetch();
+        }
+    }
+
     /// What is known without the client's word, where that counts.
     pub(super) fn told(&mut self) -> Option<&mut Receipts> {
         match self {
