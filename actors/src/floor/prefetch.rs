@@ -9,27 +9,29 @@ use std::cell::RefCell;
 /// How many sessions are fetched together: more than memory answers at once, and few enough to be still there when their turn comes.
 pub(crate) const AHEAD: usize = 16;
 
-/// Bytes of a line of the caches.
-const LINE: usize = 64;
-
-/// Begins to fetch all lines of something, and does not wait for them.
-#[cfg(target_arch = "x86_64")]
+/// Begins to fetch all lines of something into the caches, and does not wait for them. Only where the processor is an x86-64.
 #[allow(unsafe_code, reason = "the standard library has no safe way to prefetch; docs/decisions/0004-unsafe.md")]
 pub(crate) fn prefetch<T: ?Sized>(what: &T) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    let first = (&raw const *what).cast::<i8>();
-    for line in (0..size_of_val(what)).step_by(LINE) {
-        // SAFETY: a prefetch reads nothing into the program and faults nowhere; the address lies within what is borrowed.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line)) };
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let (first, size) = ((&raw const *what).cast::<i8>(), size_of_val(what));
+        // Few things begin where a line does: the last byte may lie in one more.
+        for at in (0..size).step_by(64).chain(size.checked_sub(1)) {
+            // SAFETY: a prefetch reads nothing into the program and faults nowhere; the address lies within what is borrowed.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(at)) };
+        }
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = what;
 }
 
-/// Other processors fetch what they are asked for.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn prefetch<T: ?Sized>(_: &T) {}
-
-/// Notes for these sessions come next: at most [`AHEAD`], else the first are gone again. For those of other threads nothing is done.
+/// Notes for these sessions come next; the first [`AHEAD`] of them are fetched. Of those that live on other threads only the way is.
 pub(crate) fn notes_come<'a>(ways: impl Iterator<Item = &'a SessionHandle> + Clone) {
+    if cfg!(not(target_arch = "x86_64")) {
+        return;
+    }
+    let ways = ways.take(AHEAD);
     ways.clone().for_each(prefetch);
     // All of a thread live on one floor, but in tests.
     let Some(floor) = ways.clone().find_map(|way| Floor::here(&way.place().tray)) else { return };
@@ -46,6 +48,9 @@ pub(crate) fn notes_come<'a>(ways: impl Iterator<Item = &'a SessionHandle> + Clo
 impl Floor {
     /// Those who write next.
     pub(super) fn writes_come(&self) {
+        if cfg!(not(target_arch = "x86_64")) {
+            return;
+        }
         let (restless, seats) = (self.restless.borrow(), self.seats.borrow());
         let next = restless.iter().take(AHEAD).filter_map(|seat| seats.at(*seat));
         next.clone().for_each(|seated| prefetch::<RefCell<_>>(seated));

@@ -147,8 +147,8 @@ fn make_flush_thread() {
 /// Buffers of each family at the most, the full ones that wait included.
 const BUFFERS: u8 = 3;
 
-/// What each level of tables is compressed with: nothing where it has just been flushed, nor the first level that it is merged into,
-/// which is small and soon rewritten.
+/// What each level of tables is compressed with: nothing where it has just been flushed, nor the first level that it is merged into:
+/// at most [`BASE_LEVEL_BYTES`] of a family, which are rewritten with all that comes. (Of a small store that is all there is.)
 const FRESH_PLAIN: [DBCompressionType; 3] = [DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4];
 
 /// The most that the first level below what was flushed has for long. What is flushed and not merged yet has up to 64 MiB.
@@ -252,7 +252,6 @@ impl Tuning {
                     options = options.get_options_from_string(hint)?;
                 }
                 options.set_block_based_table_factory(&table);
-                // Not worth compressing where it is rewritten soon.
                 options.set_compression_type(DBCompressionType::Lz4);
                 options.set_compression_per_level(&FRESH_PLAIN);
                 // Twice the default: each time these are merged, what they go into is rewritten with them, which is the

@@ -35,8 +35,8 @@ impl Destination {
     }
 }
 
-/// SHA-256 of a message's destination, kind and payload. It is asked for where a number comes again, which is rare, and not for each
-/// message. What is hashed is on disk for a while: a change makes retries into new messages.
+/// SHA-256 of a message's destination, kind and payload. It is asked for where a number comes again, or is not above all that
+/// its installation sent before; so mostly it is not. What is hashed is on disk for a while: a change makes retries into new messages.
 #[must_use]
 pub fn content_hash(to: Destination, body: &Body) -> [u8; 32] {
     let (kind_of_place, place) = match to {

@@ -78,22 +78,21 @@ impl Ledger {
         from: UserId,
         row: &Repeats,
         stamp: Stamp,
-        hash: impl FnOnce() -> [u8; 32],
+        hash: impl Fn() -> [u8; 32],
         now_ms: u64,
     ) -> Result<Option<Outcome>, Refusal> {
         // Clients count upwards: most numbers are above all that came before, and need not be looked for.
         let may_be_there = row.highest.is_none_or(|highest| stamp.number <= highest);
         let seen = if may_be_there { self.seen(from, row, stamp)? } else { None };
         if let Some(seen) = seen {
-            let is_same = seen.hash == hash();
             let repeated = match stamp.instance {
-                Some(_) if !is_same => return Err(Refusal::Conflict),
+                Some(_) if seen.hash != hash() => return Err(Refusal::Conflict),
                 Some(_) => true,
                 // Its counter may have begun anew: then only the same words, and soon, are the same message.
                 None => {
                     let bare = self.settings.binary.dedup_bare_s.saturating_mul(1000);
                     // 0 is never, also within the same millisecond.
-                    bare > 0 && is_same && now_ms.abs_diff(seen.at_ms) <= bare
+                    bare > 0 && now_ms.abs_diff(seen.at_ms) <= bare && seen.hash == hash()
                 }
             };
             if repeated {
