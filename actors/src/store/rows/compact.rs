@@ -31,7 +31,7 @@ pub(in crate::store) struct Numbered {
     pub(in crate::store) instance: Option<Instance>,
     /// The client's number.
     pub(in crate::store) number: u64,
-    /// Of what was said, where the body does not say it any more ([`Stamp::hash`](crate::store::Stamp)).
+    /// Of what was said, where the body does not say it any more ([`content_hash`](crate::store::ops::content_hash)).
     pub(in crate::store) hash: Option<[u8; 32]>,
 }
 
