@@ -23,6 +23,7 @@ fn open() -> (Ledger, TempDir) {
             batch_requests: 4096,
             batch_bytes: 4 << 20,
             gather_us: 0,
+            latency_us: 0,
             write_buffer_bytes: 8 << 20,
             cache_bytes: 64 << 20,
             min_free_bytes: 16 << 20,

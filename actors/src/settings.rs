@@ -290,6 +290,7 @@ pub struct StorageSettings {
     pub batch_requests: usize,
     pub batch_bytes: usize,
     pub gather_us: u64,
+    pub latency_us: u64,
     pub write_buffer_bytes: usize,
     pub cache_bytes: usize,
     pub min_free_bytes: u64,

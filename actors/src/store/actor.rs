@@ -9,6 +9,7 @@
 //! before any other change, so that nobody answers what is about to end.
 
 use super::courier::{Courier, Staged};
+use super::gather::{Batch, Gather};
 use super::ledger::Ledger;
 use super::ops::{Op, Outcome};
 use crate::accounts::Step;
@@ -18,7 +19,7 @@ use crate::house::{Death, Essential, House, now_ms};
 use crate::mail::Letter;
 use crate::settings;
 use actix::prelude::*;
-use protocol::{SessionId, UserId};
+use protocol::UserId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,8 +98,7 @@ pub struct Store {
     staged: Vec<Staged>,
     /// A [`Commit`] is on its way to this actor itself.
     called: bool,
-    /// When the last batch began to be written, and what it was.
-    last_batch: Option<(Instant, Batch)>,
+    gather: Gather,
     /// When it is woken to see what has lapsed, and by what; times of day in milliseconds.
     wake: Option<(u64, SpawnHandle)>,
     /// Not before then.
@@ -112,13 +112,14 @@ impl Store {
     pub fn new(house: Arc<House>, ledger: Ledger) -> Self {
         let courier = Courier::new(house.clone());
         let essential = Essential::new("store", house.watch.clone());
+        let gather = Gather::new(&house.settings.storage);
         Self {
             house,
             ledger,
             courier,
             staged: Vec::new(),
             called: false,
-            last_batch: None,
+            gather,
             wake: None,
             sweep_after: 0,
             _essential: essential,
@@ -129,9 +130,8 @@ impl Store {
         if self.staged.is_empty() {
             return;
         }
-        // What nobody waits for takes its time, and says nothing about who else is here.
-        let batch = self.batch().or(self.last_batch.map(|(_, batch)| batch));
-        self.last_batch = batch.map(|batch| (Instant::now(), batch));
+        let (batch, began) = (self.batch(), Instant::now());
+        self.gather.begins(batch, began);
         if let Err(error) = self.ledger.commit(now_ms()) {
             // What the disk has of this batch is unknown. Nobody gets a verdict, and nothing more is committed: the
             // process ends, and the next start finds out.
@@ -140,6 +140,9 @@ impl Store {
             self.house.watch.died(Death::Storage);
             ctx.stop();
             return;
+        }
+        if batch.is_some() {
+            self.gather.took(began.elapsed());
         }
         self.courier.announce(&mut self.staged);
         self.sleep_until_due(ctx);
@@ -192,36 +195,6 @@ impl Store {
     }
 }
 
-/// A batch: how many requests somebody waits for, whose, where it is but one, and whether all are to groups.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Batch {
-    requests: usize,
-    from: Option<SessionId>,
-    posts: bool,
-}
-
-/// How much longer than usual is gathered at the most.
-const LONGEST: u64 = 3;
-
-/// How much longer than usual posts to groups are gathered.
-const POSTS: u64 = 2;
-
-/// How long to gather before the next sync, where the last batch began so long ago, and what it was and the next one is. A sync
-/// costs processor time whatever it brings along, as much as several messages: where several come at once it is worth a moment's
-/// wait to sync them together. Who is alone, one message after the other, is not kept waiting, nor by what nobody waits for (`next` is
-/// `None`).
-fn patience(last: Option<(Duration, Batch)>, next: Option<Batch>, gather_us: u64) -> Option<Duration> {
-    let (ago, last) =
-        last.filter(|(_, last)| last.from.is_none() || next.is_some_and(|next| next.from != last.from))?;
-    // Many at a time wait longer: what each adds to its latency is less than what it spares all others. So do posts: each wakes
-    // a group's worth of sessions, which then write what several posts have brought in one go.
-    let many = u64::try_from(last.requests / 8).unwrap_or(u64::MAX).clamp(1, LONGEST);
-    let posts = last.posts && next.is_none_or(|next| next.posts);
-    let longer = if posts { many.max(POSTS) } else { many };
-    let gather = Duration::from_micros(gather_us.saturating_mul(longer));
-    gather.checked_sub(ago).filter(|left| !left.is_zero())
-}
-
 impl Actor for Store {
     type Context = Context<Self>;
 
@@ -268,13 +241,11 @@ impl Handler<Commit> for Store {
         reason = "nobody else lives on this thread, and it waits like this for every sync"
     )]
     fn handle(&mut self, _: Commit, ctx: &mut Context<Self>) {
-        let last = self.last_batch.map(|(began, batch)| (began.elapsed(), batch));
         if !self.staged.is_empty()
-            && let Some(patience) = patience(last, self.batch(), self.house.settings.storage.gather_us)
+            && let Some(patience) = self.gather.patience(self.batch(), Instant::now())
         {
             // Not a timer: those count whole milliseconds.
-            // And not longer than once at a time: what comes meanwhile may be in more of a hurry.
-            std::thread::sleep(patience.min(Duration::from_micros(self.house.settings.storage.gather_us)));
+            std::thread::sleep(patience);
             return ctx.notify(Commit); // what has come meanwhile is in the mailbox before that
         }
         self.called = false;
@@ -291,65 +262,5 @@ impl Handler<StopStore> for Store {
             log::error!("the last sync of the database failed: {error}");
         }
         ctx.stop();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Batch, patience};
-    use protocol::SessionId;
-    use std::time::Duration;
-
-    const fn us(micros: u64) -> Duration {
-        Duration::from_micros(micros)
-    }
-
-    const fn from(session: u64) -> Batch {
-        Batch { requests: 1, from: Some(SessionId(session)), posts: false }
-    }
-
-    const fn many(requests: usize) -> Batch {
-        Batch { requests, from: None, posts: false }
-    }
-
-    #[test]
-    fn who_is_alone_does_not_wait() {
-        let after = |last, next| patience(Some((us(0), last)), next, 400);
-        assert_eq!(patience(None, Some(from(1)), 400), None, "nothing was committed yet");
-        assert_eq!(after(from(1), Some(from(1))), None);
-        assert_eq!(after(from(1), None), None, "nor for what is told to nobody");
-        assert_eq!(after(from(1), Some(from(2))), Some(us(400)), "two are");
-        assert_eq!(after(from(1), Some(many(2))), Some(us(400)));
-        assert_eq!(after(many(2), Some(from(1))), Some(us(400)));
-        assert_eq!(after(many(2), None), Some(us(400)));
-    }
-
-    #[test]
-    fn many_wait_longer_up_to_three_times() {
-        let after = |requests| patience(Some((us(100), many(requests))), Some(many(2)), 400);
-        assert_eq!([2, 15].map(after), [Some(us(300)); 2]);
-        assert_eq!([16, 23].map(after), [Some(us(700)); 2]);
-        assert_eq!([24, 25, 4096, usize::MAX].map(after), [Some(us(1100)); 4]);
-    }
-
-    #[test]
-    fn posts_wait_longer_among_themselves() {
-        let post = |session| Batch { posts: true, ..from(session) };
-        let after = |last, next| patience(Some((us(0), last)), Some(next), 400);
-        assert_eq!(after(post(1), post(2)), Some(us(800)));
-        assert_eq!(after(Batch { posts: true, ..many(24) }, post(2)), Some(us(1200)), "as all do where they are many");
-        assert_eq!(after(post(1), post(1)), None, "alone");
-        assert_eq!(after(post(1), from(1)), None, "alone, now here and now there");
-        assert_eq!(after(post(1), from(2)), Some(us(400)), "a private message does not wait for them");
-        assert_eq!(after(many(2), post(1)), Some(us(400)));
-    }
-
-    #[test]
-    fn the_time_that_has_passed_counts() {
-        let after = |ago, gather| patience(Some((ago, many(2))), Some(many(2)), gather);
-        assert_eq!(after(us(399), 400), Some(us(1)));
-        assert_eq!(after(us(400), 400), None);
-        assert_eq!(after(Duration::MAX, 400), None);
-        assert_eq!(after(us(0), 0), None, "0 is no pause");
     }
 }

@@ -10,6 +10,7 @@ mod batch;
 mod caches;
 mod courier;
 mod desk;
+mod gather;
 pub mod high_water;
 mod known;
 pub mod ledger;
