@@ -117,7 +117,7 @@ pub(super) const RANGES: &[Range] = &[
     range("storage.batch_requests", 1, MIB, "a batch has one request at least"),
     range("storage.batch_bytes", 4 * KIB, GIB, "a batch is held in memory"),
     range("storage.gather_us", 0, 100_000, "everybody who sends waits for that"),
-    range("storage.latency_us", 0, 1_000_000, "0: a few gather nothing"),
+    range("storage.latency_us", 0, 1_000_000, "nobody should wait a second for the disk"),
     range("storage.write_buffer_bytes", 64 * KIB, GIB, "RocksDB takes no less"),
     range("storage.cache_bytes", MIB, 1024 * GIB, "an index block must fit"),
     range("storage.min_free_bytes", 0, 1_048_576 * GIB, "a petabyte"),
