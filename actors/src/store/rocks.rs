@@ -252,8 +252,9 @@ impl Tuning {
                     options = options.get_options_from_string(hint)?;
                 }
                 options.set_block_based_table_factory(&table);
-                // Whoever asks for a message has its place from somewhere: what is in no newer table is in the last level, and a filter
-                // there would only say so. It stays without; the other families are asked for much that is not there.
+                // Whoever asks for a message has its place from an inbox: what is in no newer table is in the last level, and a filter
+                // there would only say so. It stays without. Who takes a message back names a place that may have none, which costs
+                // no more than one that has somebody else's. The other families are asked for much that is not there.
                 options.set_optimize_filters_for_hits(family == Family::Log);
                 options.set_compression_type(DBCompressionType::Lz4);
                 options.set_compression_per_level(&FRESH_PLAIN);
