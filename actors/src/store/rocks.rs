@@ -124,6 +124,28 @@ const BACKGROUND_JOBS: i32 = 2;
 #[cfg(target_os = "linux")]
 const FLUSH_NICE: i32 = 5;
 
+/// Flushes and merges write in pieces of so much, and ask before each whether they may go on.
+///
+/// What they may write in a period is bounded: not to spare the disk, but so that they sleep between two pieces. A thread that never sleeps
+/// keeps a core that others want, too, for 4 ms at a time (a tick of the kernel's), and a merge has half of it for a second; a quarter
+/// millisecond of either hardly delays a message. The bound moves by itself, between the most and a twentieth of it: 5 % up each tenth of
+/// a second in which it held somebody back nearly always, and down when it did not. So a busy store merges less often, and more at once.
+const PIECE_BYTES: u64 = 64 << 10;
+const PIECES_PERIOD_US: i64 = 1_000;
+const MOST_BYTES_A_SECOND: i64 = 1 << 30;
+
+/// A merge goes before a flush one time in so many: writes stop when flushes fall behind, and are slowed down when merges do.
+const FLUSHES_FIRST: i32 = 100;
+
+/// Fresh tables of a family from which on they are merged: twice the default. Each time what they go into is rewritten with them, which
+/// is the most that a stored message costs in the background. More of them make look-ups slower: with 16 a writer among many people paid half as much again.
+const MERGED_FROM: i32 = 8;
+
+/// Fresh tables from which on writes are slowed down, and wait. A bound for bursts: while all is busy merges have their share of a core and
+/// no more, so there come to be more tables, and the next merge takes all of them at once. With 24, writes were slowed down for no other reason.
+const SLOWED_FROM: i32 = 64;
+const STOPPED_FROM: i32 = 96;
+
 /// Lets RocksDB make the thread that flushes on one with a lower priority, which it inherits: on Linux each thread has its own.
 /// All databases of a process share it, and opening makes none where there is one. Best effort: without it it only competes more.
 fn make_flush_thread() {
@@ -151,7 +173,8 @@ const BUFFERS: u8 = 3;
 /// at most [`BASE_LEVEL_BYTES`] of a family, which are rewritten with all that comes. (Of a small store that is all there is.)
 const FRESH_PLAIN: [DBCompressionType; 3] = [DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4];
 
-/// The most that the first level below what was flushed has for long. What is flushed and not merged yet has up to 64 MiB.
+/// The most that the first level below what was flushed has for long. What is flushed and not merged yet has up to 64 MiB, many times
+/// that while the store is busy ([`SLOWED_FROM`]).
 const BASE_LEVEL_BYTES: u64 = 64 << 20;
 
 /// About how large a table of that level is; and by how much larger tables are of each further level, so that a store of many
@@ -208,6 +231,8 @@ impl Tuning {
         options.set_write_buffer_manager(&self.buffers);
         options.set_max_open_files(settings.max_open_files);
         options.set_max_background_jobs(BACKGROUND_JOBS);
+        options.set_auto_tuned_ratelimiter(MOST_BYTES_A_SECOND, PIECES_PERIOD_US, FLUSHES_FIRST);
+        options.set_writable_file_max_buffer_size(PIECE_BYTES);
         // The database's own log: a few small files. Statistics go to nobody.
         options.set_keep_log_file_num(4);
         options.set_max_log_file_size(1 << 20);
@@ -258,11 +283,9 @@ impl Tuning {
                 options.set_optimize_filters_for_hits(family == Family::Log);
                 options.set_compression_type(DBCompressionType::Lz4);
                 options.set_compression_per_level(&FRESH_PLAIN);
-                // Twice the default: each time these are merged, what they go into is rewritten with them, which is the
-                // most that a stored message costs in the background. More of them would make look-ups slower.
-                options.set_level_zero_file_num_compaction_trigger(8);
-                options.set_level_zero_slowdown_writes_trigger(24);
-                options.set_level_zero_stop_writes_trigger(40);
+                options.set_level_zero_file_num_compaction_trigger(MERGED_FROM);
+                options.set_level_zero_slowdown_writes_trigger(SLOWED_FROM);
+                options.set_level_zero_stop_writes_trigger(STOPPED_FROM);
                 // What is flushed spans the keys of all who wrote. It is merged with a level that is a few times as large, not with
                 // one of 256 MiB, in tables that are small there: so what few people wrote is merged with little else.
                 options.set_max_bytes_for_level_base(BASE_LEVEL_BYTES);
