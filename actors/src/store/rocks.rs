@@ -138,7 +138,8 @@ const MOST_BYTES_A_SECOND: i64 = 1 << 30;
 const FLUSHES_FIRST: i32 = 100;
 
 /// Fresh tables of a family from which on they are merged: twice the default. Each time what they go into is rewritten with them, which
-/// is the most that a stored message costs in the background. More of them make look-ups slower: with 16 a writer among many people paid half as much again.
+/// is the most that a stored message costs in the background. More of them make look-ups slower: with 16 what one of many people writes
+/// cost three quarters more.
 const MERGED_FROM: i32 = 8;
 
 /// Fresh tables from which on writes are slowed down, and wait. A bound for bursts: while all is busy merges have their share of a core and
